@@ -1,0 +1,1 @@
+"""The hub's own words, decisions and machinery. Knows no channel by name."""

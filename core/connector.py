@@ -1,0 +1,224 @@
+"""What a connector is: a handful of pure functions and flows, and a manifest of facts.
+
+A connector never touches a socket, a clock, a random source or a log, and retries nothing. Flows see no
+secret: `authorize` adds them after the flow yielded its request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal, Protocol, runtime_checkable
+
+from pydantic import Field
+
+from core.errors import ChannelError
+from core.flow import Flow, Request, Response
+from core.model.inventory import ListingSeen, StockWrite, StockWritten
+from core.model.order import Order
+from core.model.value import Value
+
+Credentials = Mapping[str, str]  # field name -> secret; never logged, never in a Request a flow can see
+Overrides = Mapping[str, Mapping[str, str]]  # merchant's own lookup rows: table -> channel word -> our word
+Settings = Mapping[str, str]  # what is not secret about a connection: shop domain, base URL
+
+
+class Limits(Value):
+    """How fast the channel lets us call. *points_per_s* and *burst* per family of calls."""
+
+    points_per_s: float
+    burst: float
+
+
+class Manifest(Value):
+    """Facts about a channel, as data, because their differences oversell. Read from `manifest.toml`.
+
+    *lowers_stock_at* says when the channel lowers its own count by itself; *zero* what a quantity of zero
+    means there; *deadline_ms* how fast it wants its webhooks answered.
+    """
+
+    slug: str
+    name: str
+    documentation: str
+    api_version: str
+    api_sunset: date | None = None
+    capabilities: tuple[str, ...]
+    credentials: tuple[str, ...]
+    webhook_secrets: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    hosts: tuple[str, ...]
+    page_size: int
+    stock_batch: int
+    limits: dict[str, Limits] = Field(default_factory=dict)
+    zero: Literal["quantity", "deactivate", "needs_setting"]
+    counts_own_unshipped: bool
+    lowers_stock_at: Literal["order", "payment", "shipment", "setting"]
+    compare_and_set: bool
+    idempotency_keys: bool
+    stock_locations: bool
+    ship_clock_stops_at: str
+    buyer_messages: tuple[str, ...] = ()
+    data_use: str
+    tier: Literal["draft", "bronze", "silver", "gold"]
+    webhook_topics: tuple[str, ...] = ()
+    deadline_ms: int = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One inbound call: *topic* from the path, header names in lower case (a repeated one joined by
+    newlines), *body* the raw bytes."""
+
+    topic: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Ask for what changed in [since, until)."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a pull. *items* are raw bodies, each as it could have arrived in a delivery of topic
+    *topic*; *changed_until* the newest change among them, for the checkpoint."""
+
+    topic: str
+    items: tuple[bytes, ...]
+    next_cursor: str | None
+    changed_until: datetime | None = None
+
+
+class Problem(Value):
+    """Something in a payload that could not be understood, with its place (RFC 6901) and words for a person."""
+
+    code: str
+    pointer: str
+    message: str
+
+
+class Change(StrEnum):
+    """What a notice says happened to the thing it names."""
+
+    CHANGED = "changed"  # look again
+    DELETED = "deleted"  # claimed gone: confirm by looking
+    GONE = "gone"  # we looked: it is not there
+    NONE = "none"  # nothing we act on
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRead:
+    """A whole order."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A hint: *subject* is "order", "product", "stock", "connection", "privacy" or "other"."""
+
+    subject: str
+    change: Change
+    resource_id: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """No id or no lines could be read: the delivery is parked with these reasons."""
+
+    reasons: tuple[Problem, ...]
+
+
+Reading = OrderRead | Notice | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a delivery is not authentic. *alarm* marks what an operator should see (a retired secret still in use)."""
+
+    reason: str
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to give at once instead of storing the delivery (a ping, a challenge)."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPage:
+    """One page of listings."""
+
+    listings: tuple[ListingSeen, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLocation:
+    channel_location_id: str
+    name: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose account the credentials open: *account* is the channel's own stable name for it."""
+
+    account: str
+    name: str
+    currency: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """What every channel offers. Optional abilities are the small protocols below, not methods that refuse."""
+
+    manifest: Manifest
+
+    def base_url(self, settings: Settings) -> str: ...
+    def authorize(
+        self, request: Request, credentials: Credentials, base_url: str, now: datetime, nonce: str
+    ) -> Request: ...
+    def classify(self, response: Response) -> ChannelError | None: ...
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> Refused | None: ...
+    def read(self, delivery: Delivery, overrides: Overrides) -> Reading: ...
+    def check_account(self) -> Flow[Account]: ...
+    def pull_orders(self, window: Window, cursor: str | None) -> Flow[Page]: ...
+    def fetch_order(self, channel_order_id: str) -> Flow[Page]: ...
+
+
+@runtime_checkable
+class Challenges(Protocol):
+    """Answers unsigned calls that only prove we own the address."""
+
+    def challenge(self, delivery: Delivery) -> Answer | None: ...
+
+
+@runtime_checkable
+class ListsCatalog(Protocol):
+    def pull_locations(self) -> Flow[tuple[ChannelLocation, ...]]: ...
+    def pull_catalog(self, cursor: str | None) -> Flow[CatalogPage]: ...
+
+
+@runtime_checkable
+class WritesStock(Protocol):
+    def push_stock(self, writes: Sequence[StockWrite]) -> Flow[tuple[StockWritten, ...]]: ...
+
+
+@runtime_checkable
+class Subscribes(Protocol):
+    """Registers our webhook addresses at the channel; *address* is ours up to the topic."""
+
+    def subscribe(self, address: str, secret: str, topics: Sequence[str]) -> Flow[tuple[str, ...]]: ...

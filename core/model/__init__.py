@@ -1,0 +1,1 @@
+"""Canonical values: frozen, strict, knowing no channel."""

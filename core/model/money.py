@@ -1,0 +1,83 @@
+"""Exact money with a currency; the presentment amount beside it where the buyer saw another currency."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from pydantic import field_validator, model_serializer
+
+from core.model.value import Value
+
+_AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,8})?\Z")
+
+# ISO 4217 currencies whose minor unit is not 1/100 (ISO 4217:2015, list one).
+_EXPONENTS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    "CLF": 4,
+    "UYW": 4,
+}
+
+# ISO 4217 list one, funds and metals left out: what a shop can be paid in.
+CURRENCIES = frozenset(
+    """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
+    CAD CDF CHF CLF CLP CNY COP CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP
+    GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD
+    KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR
+    NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP
+    STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYI UYU UYW UZS VED VES VND VUV WST XAF
+    XCD XCG XOF XPF YER ZAR ZMW ZWG ZWL""".split()
+)
+
+
+def exponent(currency: str) -> int:
+    """Decimal places of the currency's minor unit: 2 for EUR, 0 for JPY, 3 for KWD."""
+    return _EXPONENTS.get(currency, 2)
+
+
+def minor_unit(currency: str) -> Decimal:
+    return Decimal(1).scaleb(-exponent(currency))
+
+
+def parse_amount(text: Any) -> Decimal:
+    """An amount as channels write it (text, integer, exact decimal); raises `ValueError` for anything else."""
+    if isinstance(text, bool) or not isinstance(text, str | int | Decimal):
+        raise ValueError(f"{str(text)[:40]!r} is not an amount")
+    written = format(text, "f") if isinstance(text, Decimal) else str(text)
+    if not _AMOUNT.match(written):
+        raise ValueError(f"{written[:40]!r} is not an amount of at most 12 digits and 8 decimals")
+    return Decimal(written)
+
+
+class Presented(Value):
+    """The amount the buyer saw, in the buyer's currency."""
+
+    amount: Decimal
+    currency: str
+
+
+class Money(Value):
+    """An amount in the shop currency. Decimal places are kept as the channel wrote them."""
+
+    amount: Decimal
+    currency: str
+    presentment: Presented | None = None
+
+    @field_validator("currency")
+    @classmethod
+    def _known(cls, currency: str) -> str:
+        if currency not in CURRENCIES:
+            raise ValueError(f"{currency!r} is not an ISO 4217 currency")
+        return currency
+
+    @model_serializer
+    def _plain(self) -> dict[str, Any]:
+        plain: dict[str, Any] = {"amount": format(self.amount, "f"), "currency": self.currency}
+        if self.presentment is not None:
+            plain["presentment"] = {
+                "amount": format(self.presentment.amount, "f"),
+                "currency": self.presentment.currency,
+            }
+        return plain

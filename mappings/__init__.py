@@ -1,0 +1,1 @@
+"""Channel fields to canonical fields, as data: TOML files per channel and a small engine."""

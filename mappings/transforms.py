@@ -1,0 +1,241 @@
+"""The closed list of verbs a mapping may use: pure, named, each a value in and a value out.
+
+A verb raises `ValueError` with words for an operator when it cannot answer; it never guesses. A missing optional
+value (None) never reaches a verb, unless several sources were given: then the verb gets the list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from core.model.money import CURRENCIES, Money, Presented, exponent, parse_amount
+
+MAX_TEXT = 10_000  # characters of one text; the raw body keeps the rest
+
+_RFC3339 = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?\Z"
+)
+_ID = re.compile(r"[1-9][0-9]{0,38}|0\Z")
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def text(value: Any) -> str:
+    """Text as it can be stored: NUL dropped, lone surrogates replaced, cut at 10,000 characters.
+
+    >>> text("a\\x00b"), text(12)
+    ('ab', '12')
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError(f"{_shown(value)} is not text")
+    written = str(value)
+    if _UNWRITABLE.search(written):
+        written = _UNWRITABLE.sub(lambda m: "" if m[0] == "\x00" else "\ufffd", written)
+    return written[:MAX_TEXT]
+
+
+def blank(value: Any) -> str | None:
+    """Text, or nothing when it is empty or only spaces.
+
+    >>> blank("  "), blank(" a ")
+    (None, 'a')
+    """
+    return text(value).strip() or None
+
+
+def identifier(value: Any) -> str:
+    """A channel's numeric id as decimal text, every digit kept: 123 and "123" are the same id.
+
+    >>> identifier(18446744073709551617), identifier("123")
+    ('18446744073709551617', '123')
+    """
+    written = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not _ID.fullmatch(written):
+        raise ValueError(f"{_shown(value)} is not an id")
+    return written
+
+
+def gid(value: Any) -> str:
+    """The last part of a global id.
+
+    >>> gid("gid://shopify/Order/450789469")
+    '450789469'
+    """
+    return identifier(text(value).rsplit("/", 1)[-1].split("?", 1)[0])
+
+
+def quantity(value: Any) -> int:
+    """A count of units, 0 ... 1,000,000.
+
+    >>> quantity(3)
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1_000_000:
+        raise ValueError(f"{_shown(value)} is not a quantity")
+    return value
+
+
+def boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{_shown(value)} is not true or false")
+    return value
+
+
+def rfc3339(value: Any) -> datetime:
+    """An instant with its zone; a leap second counts as the last millisecond before it.
+
+    >>> rfc3339("2026-07-01T10:00:00+02:00").isoformat()
+    '2026-07-01T08:00:00+00:00'
+    """
+    return _instant(value, zone_required=True)
+
+
+def utc(value: Any) -> datetime:
+    """An instant written without a zone that is UTC by documentation."""
+    return _instant(value, zone_required=False)
+
+
+def _instant(value: Any, *, zone_required: bool) -> datetime:
+    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if match is None or (zone_required and match[8] is None):
+        raise ValueError(f"{_shown(value)} is not a time like 2026-11-24T10:00:00Z")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    micro = int(((match[7] or ".0")[1:] + "000000")[:6])
+    if second == 60:  # a leap second has no datetime
+        second, micro = 59, 999_000
+    offset = timedelta(0)
+    if match[8] not in (None, "Z"):
+        zone = match[8].replace(":", "")
+        hours, minutes = int(zone[1:3]), int(zone[3:5])
+        if hours > 14 or minutes > 59:
+            raise ValueError(f"{_shown(value)} has no such time zone")
+        offset = timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
+    try:
+        instant = datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC) - offset
+    except (ValueError, OverflowError):
+        raise ValueError(f"{_shown(value)} is not a time that exists") from None
+    if not 1990 <= instant.year <= 2200:
+        raise ValueError(f"{_shown(value)} is not a time an order can have")
+    return instant
+
+
+def money(value: list[Any]) -> Money | None:
+    """[amount, currency] -> Money; nothing when the amount is missing.
+
+    >>> money(["19.90", "EUR"]).amount
+    Decimal('19.90')
+    """
+    amount, currency = value
+    if amount is None or amount == "":
+        return None
+    return Money(amount=_in_currency(amount, currency), currency=currency)
+
+
+def money_set(value: Any) -> Money | None:
+    """A Shopify money bag (REST or GraphQL spelling): shop money, presentment beside it where it differs."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{_shown(value)} is not a money bag")
+    shop = _bag_side(value, "shop_money", "shopMoney")
+    if shop is None:
+        raise ValueError("the money bag has no shop money")
+    seen = _bag_side(value, "presentment_money", "presentmentMoney")
+    presentment = None
+    if seen is not None and seen[1] != shop[1]:
+        presentment = Presented(amount=seen[0], currency=seen[1])
+    return Money(amount=shop[0], currency=shop[1], presentment=presentment)
+
+
+def _bag_side(bag: dict[str, Any], *names: str) -> tuple[Decimal, str] | None:
+    side = next((bag[name] for name in names if bag.get(name) is not None), None)
+    if side is None:
+        return None
+    if not isinstance(side, dict):
+        raise ValueError(f"{_shown(side)} is not an amount with a currency")
+    currency = side.get("currency_code") or side.get("currencyCode")
+    return _in_currency(side.get("amount"), currency), str(currency)
+
+
+def _in_currency(amount: Any, code: Any) -> Decimal:
+    currency(code)
+    parsed = parse_amount(amount)
+    places = exponent(code)
+    if places == 0 and parsed != parsed.to_integral_value():
+        raise ValueError(f"{_shown(amount)} {code}: this currency has no decimals")
+    return parsed
+
+
+def currency(value: Any) -> str:
+    if not isinstance(value, str) or value not in CURRENCIES:
+        raise ValueError(f"{_shown(value)} is not a currency")
+    return value
+
+
+def country(value: Any) -> str | None:
+    """ISO 3166-1 alpha-2, upper case; nothing when empty."""
+    written = text(value).strip().upper()
+    if written and not re.fullmatch(r"[A-Z]{2}", written):
+        raise ValueError(f"{_shown(value)} is not a country code")
+    return written or None
+
+
+def join(value: list[Any]) -> str | None:
+    """Several texts, the empty ones left out, with a space between.
+
+    >>> join(["Ada", None, "Lovelace"])
+    'Ada Lovelace'
+    """
+    return " ".join(part for part in (blank(item) for item in value if item is not None) if part) or None
+
+
+def first(value: Any) -> Any:
+    """The first source (or list item) that is there and not empty."""
+    return next((item for item in value if item not in (None, "")), None)
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """Comma separated text, or a list of texts, as a tuple of words.
+
+    >>> words("a, b")
+    ('a', 'b')
+    """
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list):
+        raise ValueError(f"{_shown(value)} is not a list of words")
+    return tuple(word for word in (text(item).strip() for item in items) if word)
+
+
+def present(value: Any) -> bool:
+    return value is not None
+
+
+def lower(value: Any) -> str:
+    return text(value).lower()
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:60] if isinstance(value, str | int | Decimal | None) else type(value).__name__
+
+
+VERBS: dict[str, Callable[[Any], Any]] = {
+    "text": text,
+    "blank": blank,
+    "id": identifier,
+    "gid": gid,
+    "quantity": quantity,
+    "boolean": boolean,
+    "rfc3339": rfc3339,
+    "utc": utc,
+    "money": money,
+    "money_set": money_set,
+    "currency": currency,
+    "country": country,
+    "join": join,
+    "first": first,
+    "words": words,
+    "present": present,
+    "lower": lower,
+}
+LIST_VERBS = frozenset({"money", "join", "first"})  # get every source, the missing ones as None
