@@ -35,14 +35,16 @@ class StockWrite(Value):
     """Make *channel_stock_id* show *desired* at *channel_location_id*.
 
     *predicted* is what it should show by itself now; where it shows less, the channel sold units we have not
-    heard of, and as many less are written: see `core.rules.stock.quantity_to_write`. *key* is the
-    idempotency key of this attempt's value: the same for every try, another for another value.
+    heard of, and as many less are written: see `core.rules.stock.quantity_to_write`. *maybe* is what a try
+    whose answer was lost may have written. *key* is the idempotency key of this value: the same for every try,
+    another for another value.
     """
 
     channel_stock_id: str
     channel_location_id: str = ""
     desired: int
     predicted: int | None = None
+    maybe: int | None = None
     key: str
 
 

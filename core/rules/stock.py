@@ -1,0 +1,105 @@
+"""What each channel may be told, and how much to write when its count is not the one we expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+def quantity_to_write(
+    desired: int, predicted: int | None, live: int, maybe: int | None = None
+) -> tuple[int, int]:
+    """(quantity, unseen): what to write so that units the channel sold without our knowing stay sold.
+
+    *predicted* is what the channel should show by itself. Where it shows fewer, the difference was sold by orders
+    still on their way: writing *desired* would put those units back on sale. Where it shows more, *desired* stands.
+    *maybe* is what an earlier try whose answer was lost may have written: showing exactly that is no sale.
+
+    >>> quantity_to_write(desired=8, predicted=10, live=9)
+    (7, 1)
+    >>> quantity_to_write(desired=8, predicted=10, live=8, maybe=8)
+    (8, 0)
+    """
+    unseen = 0 if predicted is None or live == maybe else max(0, predicted - live)
+    return max(0, desired - unseen), unseen
+
+
+def desired_level(free: int, buffer: int = 0) -> int:
+    """What a pooled listing may sell: everything free but the buffer, never below zero."""
+    return max(0, free - buffer)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What we know a listing shows at one channel location, in units.
+
+    *predicted* is what it should show now by itself (None before the first look); *unseen* are units it had
+    sold before our last write whose orders have not come yet.
+    """
+
+    predicted: int | None = None
+    unseen: int = 0
+
+    def settled(self, desired: int) -> bool:
+        """Whether the channel will show *desired* once the orders on their way have come: nothing to send."""
+        return self.predicted is not None and self.predicted + self.unseen == desired
+
+
+def after_own_sale(level: Level, quantity: int) -> Level:
+    """The channel sold *quantity* itself and lowered its own count: first the units we had already missed.
+
+    The store does this arithmetic in SQL; this is its specification, and a test holds the two together.
+    """
+    if level.predicted is None:
+        return level
+    known = min(level.unseen, quantity)
+    return Level(predicted=level.predicted - (quantity - known), unseen=level.unseen - known)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Stock of one variant at one location."""
+
+    location_id: int
+    on_hand: int
+    reserved: int
+
+    @property
+    def free(self) -> int:
+        return self.on_hand - self.reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """So many units held at a location."""
+
+    location_id: int
+    quantity: int
+
+
+def allocate(quantity: int, shelves: Iterable[Shelf]) -> tuple[tuple[Pick, ...], int]:
+    """(picks, short): take *quantity* from the shelves in their order, never more than is free.
+
+    >>> allocate(5, [Shelf(1, on_hand=3, reserved=0), Shelf(2, on_hand=1, reserved=0)])
+    ((Pick(location_id=1, quantity=3), Pick(location_id=2, quantity=1)), 1)
+    """
+    picks = []
+    missing = quantity
+    for shelf in shelves:
+        taken = min(missing, max(0, shelf.free))
+        if taken:
+            picks.append(Pick(shelf.location_id, taken))
+            missing -= taken
+    return tuple(picks), missing
+
+
+def give_back(quantity: int, held: Sequence[Pick]) -> tuple[Pick, ...]:
+    """Which holds to release: the last taken first, at most what is held."""
+    released = []
+    missing = quantity
+    for pick in reversed(held):
+        taken = min(missing, pick.quantity)
+        if taken:
+            released.append(Pick(pick.location_id, taken))
+            missing -= taken
+    return tuple(released)

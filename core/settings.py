@@ -1,0 +1,91 @@
+"""Settings from the environment: `FAIRWAY_*`, with `_FILE` for secrets. Knows no default that is unsafe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UsageProblem
+from core.sealing import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this process runs.
+
+    *lease_s* is how long a claimed piece of work belongs to a worker; *allow_private_hosts* lets connections
+    point at loopback and private addresses (demo, tests, a shop in the same network). *inbound* opens what the web
+    process needs (webhook secrets, bodies), *outbound* the tokens that only workers need.
+    """
+
+    database_url: str
+    redis_url: str | None
+    inbound: Keyring
+    outbound: Keyring | None
+    lease_s: float = 20.0
+    call_deadline_s: float = 9.0
+    max_body: int = 5 * 1024 * 1024
+    read_deadline_s: float = 10.0
+    host: str = "127.0.0.1"
+    port: int = 8400
+    public_url: str = ""
+    allow_private_hosts: bool = False
+    pull_every_s: float = 300.0
+    catalog_every_s: float = 3600.0
+    statement_cache: int = 256
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment; raises `UsageProblem` naming the variable that is missing or wrong."""
+    env = os.environ if environ is None else environ
+    lease_s = _number(env, "FAIRWAY_LEASE_S", 20.0)
+    return Settings(
+        database_url=_required(env, "DATABASE_URL"),
+        redis_url=env.get("REDIS_URL") or None,
+        inbound=Keyring.parse(_required(env, "FAIRWAY_INBOUND_KEYS")),
+        outbound=Keyring.parse(keys) if (keys := _secret(env, "FAIRWAY_OUTBOUND_KEYS")) else None,
+        lease_s=lease_s,
+        # A call must have ended before its lease does: a worker that lost its lease may not still be calling.
+        call_deadline_s=lease_s * 0.45,
+        read_deadline_s=_number(env, "FAIRWAY_READ_DEADLINE_S", 10.0),
+        host=env.get("FAIRWAY_HOST", "127.0.0.1"),
+        port=int(_number(env, "FAIRWAY_PORT", 8400)),
+        public_url=env.get("FAIRWAY_PUBLIC_URL", ""),
+        allow_private_hosts=env.get("FAIRWAY_ALLOW_PRIVATE_HOSTS") == "1",
+        pull_every_s=_number(env, "FAIRWAY_PULL_EVERY_S", 300.0),
+        catalog_every_s=_number(env, "FAIRWAY_CATALOG_EVERY_S", 3600.0),
+        # A pooler in transaction mode cannot keep prepared statements.
+        statement_cache=0 if env.get("FAIRWAY_DB_PGBOUNCER") == "1" else 256,
+    )
+
+
+def _secret(env: Mapping[str, str], name: str) -> str | None:
+    path = env.get(f"{name}_FILE")
+    if path:
+        return Path(path).read_text("utf-8").strip()
+    return env.get(name)
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = _secret(env, name)
+    if not value:
+        raise UsageProblem(
+            f"{name} is not set.",
+            fix="Set it, or run `./fairway up`, which starts everything it needs by itself.",
+        )
+    return value
+
+
+def _number(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise UsageProblem(f"{name}={text!r} is not a number.") from None
+    if value <= 0:
+        raise UsageProblem(f"{name}={text!r} must be above zero.")
+    return value

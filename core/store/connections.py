@@ -1,0 +1,243 @@
+"""Merchants, their connections, sealed credentials and hook tokens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from core.errors import Missing, UsageProblem
+from core.sealing import BodyBox, Keyring, associated
+from core.store.database import Connection, Row
+
+WORK_KINDS = ("pull", "fetch", "catalog", "push", "probe")
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A connection as the hub uses it; holds no secret."""
+
+    merchant_id: int
+    connection_id: int
+    channel: str
+    name: str
+    account: str
+    settings: Mapping[str, str]
+    status: str
+    push_stock: bool
+    stock_since: datetime
+
+
+def token_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def add_merchant(tx: Connection, name: str, ring: Keyring, now: datetime) -> int:
+    """A new tenant with its own data key; raises `UsageProblem` when the name is taken."""
+    try:
+        merchant_id: int = await tx.fetchval("SELECT nextval(pg_get_serial_sequence('merchants', 'merchant_id'))")
+        sealed = ring.seal(BodyBox.new_key(), associated("merchant", merchant_id))
+        await tx.execute("SELECT set_config('fairway.merchants', $1, true)", str(merchant_id))
+        await tx.execute(
+            "INSERT INTO merchants (merchant_id, name, data_key, created_at) VALUES ($1, $2, $3, $4)",
+            merchant_id,
+            name,
+            sealed,
+            now,
+        )
+    except asyncpg.UniqueViolationError:
+        raise UsageProblem(f"There is a merchant called {name!r} already.") from None
+    return merchant_id
+
+
+async def find_merchant(tx: Connection, name: str) -> int | None:
+    found: int | None = await tx.fetchval("SELECT merchant_id FROM merchants WHERE name = $1", name)
+    return found
+
+
+async def merchant_ids(tx: Connection) -> list[int]:
+    """Every tenant (the directory a worker and an operator may see)."""
+    return [row["merchant_id"] for row in await tx.fetch("SELECT merchant_id FROM merchants ORDER BY 1")]
+
+
+async def data_key(tx: Connection, merchant_id: int, ring: Keyring) -> BodyBox:
+    sealed = await tx.fetchval("SELECT data_key FROM merchants WHERE merchant_id = $1", merchant_id)
+    if sealed is None:
+        raise Missing(f"There is no merchant {merchant_id}.")
+    return BodyBox.of(ring.open(sealed, associated("merchant", merchant_id)))
+
+
+async def add_connection(
+    tx: Connection,
+    *,
+    merchant_id: int,
+    channel: str,
+    name: str,
+    account: str,
+    settings: Mapping[str, str],
+    token: str,
+    stock_since: datetime,
+    now: datetime,
+) -> int:
+    """Link an account; raises `UsageProblem` when its name or the account is linked already."""
+    try:
+        connection_id: int = await tx.fetchval(
+            """INSERT INTO connections (merchant_id, channel, name, account, settings, stock_since, created_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING connection_id""",
+            merchant_id,
+            channel,
+            name,
+            account,
+            dict(settings),
+            stock_since,
+            now,
+        )
+    except asyncpg.UniqueViolationError as error:
+        taken = f"The name {name!r}" if "name" in str(error.constraint_name) else f"The account {account!r}"
+        raise UsageProblem(
+            f"{taken} is linked already.", fix="See `fairway connections`; every account is linked once."
+        ) from None
+    await tx.execute("INSERT INTO hooks VALUES ($1, $2, $3)", merchant_id, connection_id, token_hash(token))
+    await tx.execute(
+        """INSERT INTO schedule (merchant_id, connection_id, kind, due_at)
+           SELECT $1, $2, kind, CASE kind WHEN 'catalog' THEN $4 ELSE 'infinity'::timestamptz END
+           FROM unnest($3::text[]) AS k (kind)""",
+        merchant_id,
+        connection_id,
+        list(WORK_KINDS),
+        now,
+    )
+    return connection_id
+
+
+async def put_credential(
+    tx: Connection, merchant_id: int, connection_id: int, field: str, ring_name: str, secret: str, ring: Keyring
+) -> None:
+    """Seal and keep a secret as the current one; the one before stays accepted at position 1."""
+    await tx.execute(
+        "DELETE FROM credentials WHERE merchant_id = $1 AND connection_id = $2 AND field = $3 AND position = 1",
+        merchant_id,
+        connection_id,
+        field,
+    )
+    await tx.execute(
+        """UPDATE credentials SET position = 1
+           WHERE merchant_id = $1 AND connection_id = $2 AND field = $3 AND position = 0""",
+        merchant_id,
+        connection_id,
+        field,
+    )
+    sealed = ring.seal(secret.encode(), associated(merchant_id, connection_id, field))
+    await tx.execute(
+        """INSERT INTO credentials (merchant_id, connection_id, field, ring, position, sealed)
+           VALUES ($1, $2, $3, $4, 0, $5)""",
+        merchant_id,
+        connection_id,
+        field,
+        ring_name,
+        sealed,
+    )
+
+
+async def open_credentials(
+    tx: Connection, merchant_id: int, connection_id: int, ring_name: str, ring: Keyring, now: datetime
+) -> dict[str, list[str]]:
+    """The secrets of one ring, current first: field -> secrets that are still accepted."""
+    rows = await tx.fetch(
+        """SELECT field, sealed FROM credentials WHERE merchant_id = $1 AND connection_id = $2 AND ring = $3
+           AND (not_after IS NULL OR not_after > $4) ORDER BY field, position""",
+        merchant_id,
+        connection_id,
+        ring_name,
+        now,
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        owner = associated(merchant_id, connection_id, row["field"])
+        found.setdefault(row["field"], []).append(ring.open(row["sealed"], owner).decode())
+    return found
+
+
+async def find_hook(tx: Connection, token: str) -> tuple[int, int] | None:
+    """(merchant, connection) behind a path token, or None. Sees that one row and no other."""
+    digest = token_hash(token)
+    await tx.execute("SELECT set_config('fairway.token_hash', $1, true)", digest.hex())
+    row = await tx.fetchrow("SELECT merchant_id, connection_id FROM hooks WHERE token_hash = $1", digest)
+    return (row["merchant_id"], row["connection_id"]) if row else None
+
+
+async def replace_token(tx: Connection, merchant_id: int, connection_id: int, token: str) -> None:
+    await tx.execute(
+        "DELETE FROM hooks WHERE merchant_id = $1 AND connection_id = $2", merchant_id, connection_id
+    )
+    await tx.execute("INSERT INTO hooks VALUES ($1, $2, $3)", merchant_id, connection_id, token_hash(token))
+
+
+async def linked(tx: Connection, merchant_id: int, connection_id: int) -> Linked:
+    row = await tx.fetchrow(
+        f"{_LINKED} WHERE merchant_id = $1 AND connection_id = $2", merchant_id, connection_id
+    )
+    if row is None:
+        raise Missing(f"There is no connection {connection_id}.", fix="See `fairway connections`.")
+    return _linked(row)
+
+
+async def linked_all(tx: Connection) -> list[Linked]:
+    """The connections of the declared merchants."""
+    return [_linked(row) for row in await tx.fetch(f"{_LINKED} ORDER BY connection_id")]
+
+
+_LINKED = """SELECT merchant_id, connection_id, channel, name, account, settings, status, push_stock, stock_since
+             FROM connections"""
+
+
+def _linked(row: Row) -> Linked:
+    return Linked(**dict(row))
+
+
+async def set_status(tx: Connection, merchant_id: int, connection_id: int, status: str, message: str) -> None:
+    await tx.execute(
+        "UPDATE connections SET status = $3, status_message = $4 WHERE merchant_id = $1 AND connection_id = $2",
+        merchant_id,
+        connection_id,
+        status,
+        message,
+    )
+
+
+async def switch_push(tx: Connection, merchant_id: int, connection_id: int, *, on: bool) -> None:
+    """Allow or forbid writing stock to this channel."""
+    await tx.execute(
+        "UPDATE connections SET push_stock = $3 WHERE merchant_id = $1 AND connection_id = $2",
+        merchant_id,
+        connection_id,
+        on,
+    )
+
+
+async def overrides(tx: Connection, merchant_id: int, connection_id: int) -> dict[str, dict[str, str]]:
+    """The merchant's own lookup rows; those of the connection win over those of all connections."""
+    rows = await tx.fetch(
+        """SELECT lookup, word, meaning FROM overrides
+           WHERE merchant_id = $1 AND connection_id IN (0, $2) ORDER BY connection_id""",
+        merchant_id,
+        connection_id,
+    )
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        found.setdefault(row["lookup"], {})[row["word"]] = row["meaning"]
+    return found
+
+
+async def intake_rules(tx: Connection, merchant_id: int, connection_id: int) -> list[dict[str, Any]]:
+    rows = await tx.fetch(
+        """SELECT conditions, action FROM intake_rules
+           WHERE merchant_id = $1 AND connection_id IN (0, $2) ORDER BY connection_id DESC, position""",
+        merchant_id,
+        connection_id,
+    )
+    return [dict(row) for row in rows]

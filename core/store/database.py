@@ -1,0 +1,114 @@
+"""Connections to PostgreSQL and the one kind of transaction there is: one that declares its merchants."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+
+from core.errors import FairwayError
+from core.flow import decode
+
+Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Row = asyncpg.Record
+
+# What a statement may cost before it is a mistake; set on every session.
+GUARDS = {
+    "lock_timeout": "5s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    "timezone": "UTC",
+}
+
+# Errors that say nothing about whether the transaction happened, or that the same again will work.
+RETRYABLE = (
+    asyncpg.exceptions.SerializationError,
+    asyncpg.exceptions.DeadlockDetectedError,
+    asyncpg.exceptions.LockNotAvailableError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.AdminShutdownError,
+    asyncpg.exceptions.CrashShutdownError,
+    asyncpg.exceptions.ConnectionDoesNotExistError,
+    asyncpg.exceptions.PostgresConnectionError,
+    asyncpg.exceptions.InterfaceError,
+    asyncpg.exceptions.InternalServerError,
+    asyncpg.exceptions.DiskFullError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+
+
+class Database:
+    """A pool of sessions of one role. Use `transaction`; there is no other way to run a statement."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @staticmethod
+    async def connect(
+        url: str, *, size: int = 4, application: str = "fairway", statement_cache: int = 256, admin: bool = False
+    ) -> Database:
+        """Open a pool; raises `FairwayError` when the role could see past row level security (unless *admin*)."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                init=_prepare,
+                statement_cache_size=statement_cache,
+                server_settings={**GUARDS, "application_name": application},
+            )
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise FairwayError(
+                f"PostgreSQL does not answer ({type(error).__name__}).",
+                fix="Is it running, and is DATABASE_URL right? `./fairway up` starts its own.",
+            ) from error
+        database = Database(pool)
+        if not admin:
+            await database._refuse_owner()
+        return database
+
+    async def _refuse_owner(self) -> None:
+        async with self.transaction([]) as tx:
+            unsafe = await tx.fetchval(
+                """SELECT rolsuper OR rolbypassrls OR EXISTS (
+                     SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relowner = r.oid)
+                   FROM pg_roles r WHERE rolname = current_user"""
+            )
+        if unsafe:
+            await self.close()
+            raise FairwayError(
+                "This database role owns tables or bypasses row level security: tenants would not be apart.",
+                fix="Use the role fairway_web, fairway_worker or fairway_read that `fairway migrate` made.",
+            )
+
+    @asynccontextmanager
+    async def transaction(self, merchants: Iterable[int]) -> AsyncIterator[Connection]:
+        """One transaction that sees the rows of *merchants* only."""
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            await declare(connection, merchants)
+            yield connection
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+async def declare(tx: Connection, merchants: Iterable[int]) -> None:
+    """Say whose rows the rest of this transaction may see."""
+    names = ",".join(str(merchant) for merchant in sorted(set(merchants)))
+    await tx.execute("SELECT set_config('fairway.merchants', $1, true)", names)
+
+
+async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.set_type_codec(
+        "jsonb", encoder=_dump, decoder=lambda text: decode(text.encode()), schema="pg_catalog"
+    )
+
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value).decode()

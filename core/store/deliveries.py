@@ -1,0 +1,224 @@
+"""Deliveries and their todo: added by intake and pulls, claimed and finished by the drain."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+from core.store.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A delivery ready to be stored; *sealed* is its body, sealed under the merchant's data key."""
+
+    merchant_id: int
+    connection_id: int
+    topic: str
+    via: str
+    dedupe_key: bytes
+    sealed: bytes
+    headers: Mapping[str, str]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A piece of todo that this worker holds until its lease ends."""
+
+    merchant_id: int
+    delivery_id: int
+    connection_id: int
+    epoch: int
+    attempts: int
+
+
+def dedupe_key(connection_id: int, topic: str, body: bytes) -> bytes:
+    """The same bytes for the same topic of a connection are the same news; nothing else can be trusted to be."""
+    return hashlib.sha256(b"%d\0%b\0%b" % (connection_id, topic.encode(), body)).digest()
+
+
+def body_owner(connection_id: int, key: bytes) -> bytes:
+    """The associated data a delivery's body is sealed with."""
+    return b"delivery/%d/%b" % (connection_id, key)
+
+
+async def add(tx: Connection, batch: Sequence[Incoming]) -> int:
+    """Store what is new of *batch* together with its todo; returns how many were new."""
+    return int(
+        await tx.fetchval(
+            """WITH added AS (
+                 INSERT INTO deliveries (merchant_id, connection_id, topic, via, dedupe_key, headers, body, received_at)
+                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[],
+                                      $6::jsonb[], $7::bytea[], $8::timestamptz[])
+                 ON CONFLICT (merchant_id, connection_id, dedupe_key) DO NOTHING
+                 RETURNING merchant_id, delivery_id, connection_id
+               ), queued AS (
+                 INSERT INTO todo (merchant_id, delivery_id, connection_id) SELECT * FROM added
+               )
+               SELECT count(*) FROM added""",
+            [item.merchant_id for item in batch],
+            [item.connection_id for item in batch],
+            [item.topic for item in batch],
+            [item.via for item in batch],
+            [item.dedupe_key for item in batch],
+            [dict(item.headers) for item in batch],
+            [item.sealed for item in batch],
+            [item.received_at for item in batch],
+        )
+    )
+
+
+async def count_intake(tx: Connection, merchant_id: int, minute: datetime, **counts: int) -> None:
+    """Add to the counters *accepted*, *duplicate*, *rejected* of a minute."""
+    await tx.execute(
+        """INSERT INTO intake_counts AS c (merchant_id, minute, accepted, duplicate, rejected)
+           VALUES ($1, date_trunc('minute', $2::timestamptz), $3, $4, $5)
+           ON CONFLICT (merchant_id, minute) DO UPDATE SET accepted = c.accepted + excluded.accepted,
+             duplicate = c.duplicate + excluded.duplicate, rejected = c.rejected + excluded.rejected""",
+        merchant_id,
+        minute,
+        counts.get("accepted", 0),
+        counts.get("duplicate", 0),
+        counts.get("rejected", 0),
+    )
+
+
+async def claim(tx: Connection, limit: int, lease_s: float) -> list[Claimed]:
+    """Take up to *limit* of the oldest todo nobody holds, for *lease_s* seconds of the database's clock.
+
+    The attempt is counted here, before anything is read: a delivery that kills the process is counted, too.
+    """
+    rows = await tx.fetch(
+        """UPDATE todo t SET lease_until = clock_timestamp() + make_interval(secs => $2),
+             epoch = t.epoch + 1, attempts = t.attempts + 1
+           FROM (SELECT merchant_id, delivery_id FROM todo WHERE lease_until < clock_timestamp()
+                 ORDER BY delivery_id LIMIT $1 FOR UPDATE SKIP LOCKED) free
+           WHERE t.merchant_id = free.merchant_id AND t.delivery_id = free.delivery_id
+           RETURNING t.merchant_id, t.delivery_id, t.connection_id, t.epoch, t.attempts""",
+        limit,
+        lease_s,
+    )
+    return sorted((Claimed(**row) for row in rows), key=lambda item: item.delivery_id)
+
+
+async def load(tx: Connection, claimed: Sequence[Claimed]) -> list[Row]:
+    """The claimed deliveries: merchant_id, delivery_id, connection_id, topic, via, dedupe_key, body, received_at."""
+    return await tx.fetch(
+        """SELECT d.merchant_id, d.delivery_id, d.connection_id, d.topic, d.via, d.dedupe_key, d.body, d.received_at
+           FROM unnest($1::bigint[], $2::bigint[]) AS c (merchant_id, delivery_id)
+           JOIN deliveries d USING (merchant_id, delivery_id) ORDER BY d.delivery_id""",
+        [item.merchant_id for item in claimed],
+        [item.delivery_id for item in claimed],
+    )
+
+
+async def still_held(tx: Connection, claimed: Sequence[Claimed]) -> set[int]:
+    """Which of *claimed* this worker still holds; their todo is locked until the transaction ends."""
+    rows = await tx.fetch(
+        """SELECT t.delivery_id FROM unnest($1::bigint[], $2::bigint[], $3::int[])
+             AS c (merchant_id, delivery_id, epoch)
+           JOIN todo t USING (merchant_id, delivery_id, epoch) ORDER BY t.delivery_id FOR UPDATE OF t""",
+        [item.merchant_id for item in claimed],
+        [item.delivery_id for item in claimed],
+        [item.epoch for item in claimed],
+    )
+    return {row["delivery_id"] for row in rows}
+
+
+async def finish(tx: Connection, claimed: Sequence[Claimed]) -> int:
+    """Strike off what was applied, where the lease is still ours; returns how many were."""
+    status = await tx.execute(
+        """DELETE FROM todo t USING unnest($1::bigint[], $2::bigint[], $3::int[])
+             AS c (merchant_id, delivery_id, epoch)
+           WHERE t.merchant_id = c.merchant_id AND t.delivery_id = c.delivery_id AND t.epoch = c.epoch""",
+        [item.merchant_id for item in claimed],
+        [item.delivery_id for item in claimed],
+        [item.epoch for item in claimed],
+    )
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def give_back(tx: Connection, claimed: Sequence[Claimed], *, uncount: bool) -> None:
+    """Let others have it at once; *uncount* when the failure was not the delivery's."""
+    await tx.execute(
+        """UPDATE todo t SET lease_until = '-infinity', attempts = t.attempts - $4
+           FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS c (merchant_id, delivery_id, epoch)
+           WHERE t.merchant_id = c.merchant_id AND t.delivery_id = c.delivery_id AND t.epoch = c.epoch""",
+        [item.merchant_id for item in claimed],
+        [item.delivery_id for item in claimed],
+        [item.epoch for item in claimed],
+        int(uncount),
+    )
+
+
+async def park(
+    tx: Connection, items: Sequence[tuple[Claimed, str, Sequence[Mapping[str, str]]]], now: datetime
+) -> None:
+    """Set deliveries aside for a person: (claimed, topic, reasons); parking twice keeps the first reasons."""
+    await tx.execute(
+        """INSERT INTO parked (merchant_id, delivery_id, connection_id, topic, reasons, attempts, parked_at)
+           SELECT m, d, c, t, r, a, $7 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::jsonb[],
+             $6::int[]) AS p (m, d, c, t, r, a)
+           ON CONFLICT (merchant_id, delivery_id) DO NOTHING""",
+        [item.merchant_id for item, _, _ in items],
+        [item.delivery_id for item, _, _ in items],
+        [item.connection_id for item, _, _ in items],
+        [topic for _, topic, _ in items],
+        [[dict(reason) for reason in reasons] for _, _, reasons in items],
+        [item.attempts for item, _, _ in items],
+        now,
+    )
+
+
+async def backlog(tx: Connection) -> int:
+    """How much todo there is."""
+    return int(await tx.fetchval("SELECT count(*) FROM todo"))
+
+
+async def fetch_wanted(
+    tx: Connection, wants: Sequence[tuple[int, int, str, str]], now: datetime
+) -> None:
+    """Ask for orders to be looked at again: (merchant, connection, channel order id, reason)."""
+    rows = sorted(set(wants))
+    await tx.execute(
+        """INSERT INTO fetches AS f (merchant_id, connection_id, channel_order_id, reason, wanted_at, next_at)
+           SELECT m, c, o, r, $5, $5 FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS w (m, c, o, r)
+           ON CONFLICT (merchant_id, connection_id, channel_order_id)
+           DO UPDATE SET reason = excluded.reason, wanted_at = excluded.wanted_at, next_at = excluded.next_at""",
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        [row[2] for row in rows],
+        [row[3] for row in rows],
+        now,
+    )
+
+
+async def note_unread(tx: Connection, seen: Mapping[tuple[int, int, str, str], int]) -> None:
+    """Count fields that no mapping knows: (merchant, connection, topic, path) -> the sample's delivery."""
+    keys = sorted(seen)
+    await tx.execute(
+        """INSERT INTO unread_fields AS u (merchant_id, connection_id, topic, path, seen, delivery_id)
+           SELECT m, c, t, p, 1, d FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
+             AS f (m, c, t, p, d)
+           ON CONFLICT (merchant_id, connection_id, topic, path)
+           DO UPDATE SET seen = u.seen + 1, delivery_id = excluded.delivery_id""",
+        *([key[index] for key in keys] for index in range(4)),
+        [seen[key] for key in keys],
+    )
+
+
+async def parked_list(tx: Connection, limit: int) -> list[dict[str, Any]]:
+    """What waits for a person, newest first."""
+    rows = await tx.fetch(
+        """SELECT delivery_id, connection_id, topic, reasons, attempts, parked_at FROM parked
+           WHERE resolved_at IS NULL ORDER BY parked_at DESC LIMIT $1""",
+        limit,
+    )
+    return [dict(row) for row in rows]
+
+
