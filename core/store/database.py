@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -112,3 +112,8 @@ async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
 
 def _dump(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+def columns(rows: Sequence[Mapping[str, Any]], *names: str) -> list[list[Any]]:
+    """The named columns of *rows* as arrays, for `unnest`."""
+    return [[row[name] for row in rows] for name in names]

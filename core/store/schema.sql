@@ -165,7 +165,7 @@ CREATE TABLE orders (
   holds               jsonb NOT NULL,
   flags               text[] NOT NULL,
   lowered             boolean NOT NULL, -- the channel has lowered its own count for this order
-  body_hash           bytea NOT NULL,
+  document_hash       bytea NOT NULL,   -- of the canonical order: equal means nothing new
   document            bytea NOT NULL,   -- the canonical order, sealed: it holds personal data
   PRIMARY KEY (merchant_id, order_id),
   -- One order per connection and channel order id: the database says so, not a look before.

@@ -1,0 +1,189 @@
+"""Orders, their lines, events and reservations, written for a whole slice at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.store.database import Connection, Row, columns
+
+OrderKey = tuple[int, int, str]  # merchant, connection, channel order id
+
+
+class Outrun(Exception):
+    """Another worker stored one of these orders at the same moment: do the slice again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """What is known of an order before this slice."""
+
+    order_id: int
+    changed_at: datetime
+    fetched_at: datetime | None
+    document_hash: bytes
+    version: int
+    intake: str
+    lowered: bool
+    gone_at: datetime | None
+
+
+async def lock(tx: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, StoredOrder]:
+    """Those of *keys* that are stored; their rows stay locked until the transaction ends."""
+    wanted = sorted(set(keys))
+    rows = await tx.fetch(
+        """SELECT o.merchant_id, o.connection_id, o.channel_order_id, o.order_id, o.changed_at, o.fetched_at,
+             o.document_hash, o.version, o.intake, o.lowered, o.gone_at
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS k (merchant_id, connection_id, channel_order_id)
+           JOIN orders o USING (merchant_id, connection_id, channel_order_id)
+           ORDER BY o.merchant_id, o.connection_id, o.channel_order_id FOR UPDATE OF o""",
+        [key[0] for key in wanted],
+        [key[1] for key in wanted],
+        [key[2] for key in wanted],
+    )
+    found = {}
+    for row in rows:
+        merchant_id, connection_id, channel_order_id, *rest = row.values()
+        found[merchant_id, connection_id, channel_order_id] = StoredOrder(*rest)
+    return found
+
+
+async def insert(tx: Connection, rows: Sequence[dict[str, Any]]) -> dict[OrderKey, int]:
+    """Store new orders; returns their ids. Raises `Outrun` when one was stored by another worker meanwhile."""
+    stored = await tx.fetch(
+        """INSERT INTO orders (merchant_id, connection_id, channel_order_id, order_number, placed_at, changed_at,
+             fetched_at, stored_at, version, delivery_id, intake, channel_status, payment_status, fulfillment_status,
+             cancelled_at, gone_at, currency, total, holds, flags, lowered, document_hash, document)
+           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t, h, string_to_array(fl, ','), l, dh, doc
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+             $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
+             $14::timestamptz[], $15::timestamptz[], $16::text[], $17::numeric[], $18::jsonb[], $19::text[],
+             $20::boolean[], $21::bytea[], $22::bytea[])
+             AS r (m, c, o, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc)
+           ON CONFLICT (merchant_id, connection_id, channel_order_id) DO NOTHING
+           RETURNING merchant_id, connection_id, channel_order_id, order_id""",
+        *columns(rows, "merchant_id", "connection_id", "channel_order_id", *_STATE),
+    )
+    if len(stored) < len(rows):
+        raise Outrun
+    return {(r["merchant_id"], r["connection_id"], r["channel_order_id"]): r["order_id"] for r in stored}
+
+
+async def update(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Replace the state of stored orders (locked by `lock`); each version is one higher."""
+    await tx.execute(
+        """UPDATE orders AS u SET order_number = n, placed_at = p, changed_at = ch, fetched_at = f, stored_at = s,
+             version = u.version + 1, delivery_id = d, intake = i, channel_status = cs, payment_status = ps,
+             fulfillment_status = fs, cancelled_at = ca, gone_at = g, currency = cu, total = t, holds = h,
+             flags = string_to_array(fl, ','), lowered = l, document_hash = dh, document = doc
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+             $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[],
+             $13::timestamptz[], $14::timestamptz[], $15::text[], $16::numeric[], $17::jsonb[], $18::text[],
+             $19::boolean[], $20::bytea[], $21::bytea[])
+             AS r (m, oid, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc)
+           WHERE u.merchant_id = m AND u.order_id = oid""",
+        *columns(rows, "merchant_id", "order_id", *_STATE),
+    )
+
+
+_STATE = (
+    "order_number placed_at changed_at fetched_at stored_at delivery_id intake channel_status payment_status "
+    "fulfillment_status cancelled_at gone_at currency total holds flags lowered document_hash document"
+).split()
+
+
+async def mark_gone(tx: Connection, rows: Sequence[tuple[int, int, int]], now: datetime) -> None:
+    """The channel says these orders do not exist any more: (merchant, order, delivery)."""
+    await tx.execute(
+        """UPDATE orders AS u SET gone_at = $4, version = u.version + 1, delivery_id = r.d, stored_at = $4,
+             flags = array_append(array_remove(u.flags, 'gone'), 'gone')
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r (m, o, d)
+           WHERE u.merchant_id = r.m AND u.order_id = r.o AND u.gone_at IS NULL""",
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        [row[2] for row in rows],
+        now,
+    )
+
+
+async def lines_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
+    """Stored lines of orders given as parallel arrays."""
+    return await tx.fetch(
+        """SELECT l.order_id, l.line_id, l.listing_id, l.variant_id, l.moves_stock, l.quantity
+           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, order_id)
+           JOIN order_lines l USING (merchant_id, order_id)""",
+        merchants,
+        orders,
+    )
+
+
+async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store lines; a line that is there is replaced."""
+    await tx.execute(
+        """INSERT INTO order_lines (merchant_id, order_id, line_id, position, sku, channel_item_id, title, listing_id,
+             variant_id, moves_stock, quantity, quantity_cancelled, quantity_fulfilled, quantity_returned,
+             unit_price, total)
+           SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
+             $8::bigint[], $9::bigint[], $10::boolean[], $11::int[], $12::int[], $13::int[], $14::int[],
+             $15::numeric[], $16::numeric[])
+           ON CONFLICT (merchant_id, order_id, line_id) DO UPDATE SET position = excluded.position,
+             sku = excluded.sku, channel_item_id = excluded.channel_item_id, title = excluded.title,
+             listing_id = excluded.listing_id, variant_id = excluded.variant_id, moves_stock = excluded.moves_stock,
+             quantity = excluded.quantity, quantity_cancelled = excluded.quantity_cancelled,
+             quantity_fulfilled = excluded.quantity_fulfilled, quantity_returned = excluded.quantity_returned,
+             unit_price = excluded.unit_price, total = excluded.total""",
+        *columns(
+            rows,
+            *(
+                "merchant_id order_id line_id position sku channel_item_id title listing_id variant_id moves_stock "
+                "quantity quantity_cancelled quantity_fulfilled quantity_returned unit_price total"
+            ).split(),
+        ),
+    )
+
+
+async def drop_lines(tx: Connection, rows: Sequence[tuple[int, int, str]]) -> None:
+    """Lines the channel took out of an order: (merchant, order, line). They stay as cancelled."""
+    await tx.execute(
+        """UPDATE order_lines AS l SET quantity_cancelled = l.quantity - least(l.quantity, l.quantity_fulfilled)
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS r (m, o, i)
+           WHERE l.merchant_id = r.m AND l.order_id = r.o AND l.line_id = r.i""",
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        [row[2] for row in rows],
+    )
+
+
+async def add_events(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Append to the orders' history; the version is the one the order has after this change."""
+    await tx.execute(
+        """INSERT INTO order_events (merchant_id, order_id, version, kind, delivery_id, detail, recorded_at)
+           SELECT r.m, r.o, u.version, r.k, r.d, r.j, $6
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[]) AS r (m, o, k, d, j)
+           JOIN orders u ON u.merchant_id = r.m AND u.order_id = r.o""",
+        *columns(rows, "merchant_id", "order_id", "kind", "delivery_id", "detail"),
+        now,
+    )
+
+
+async def reservations_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
+    """What the shelves hold for orders given as parallel arrays, in the order it was taken."""
+    return await tx.fetch(
+        """SELECT r.order_id, r.line_id, r.location_id, r.variant_id, r.held, r.shipped
+           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, order_id)
+           JOIN reservations r USING (merchant_id, order_id) ORDER BY r.order_id, r.line_id, r.location_id""",
+        merchants,
+        orders,
+    )
+
+
+async def shortages_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
+    return await tx.fetch(
+        """SELECT s.order_id, s.line_id, s.quantity
+           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, order_id)
+           JOIN shortages s USING (merchant_id, order_id) WHERE s.quantity > 0""",
+        merchants,
+        orders,
+    )

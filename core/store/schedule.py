@@ -1,0 +1,116 @@
+"""Recurring work of a connection: one row per kind, claimed under a lease with an epoch, rung when there is more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to do one kind of work for one connection until the lease ends. *rung* tells whether it was asked
+    for again meanwhile."""
+
+    merchant_id: int
+    connection_id: int
+    kind: str
+    epoch: int
+    rung: int
+    failures: int
+
+
+async def ring(
+    tx: Connection, kind: str, connections: Iterable[tuple[int, int]], due_at: datetime
+) -> None:
+    """Make work of *kind* due for (merchant, connection) pairs at *due_at*, unless it is due earlier anyway."""
+    wanted = sorted(set(connections))
+    await tx.execute(
+        """UPDATE schedule s SET due_at = least(s.due_at, $4), rung = s.rung + 1
+           FROM (SELECT merchant_id, connection_id FROM unnest($2::bigint[], $3::bigint[])
+                   AS k (merchant_id, connection_id)
+                 JOIN schedule x USING (merchant_id, connection_id) WHERE x.kind = $1
+                 ORDER BY 1, 2 FOR UPDATE OF x) r
+           WHERE s.kind = $1 AND s.merchant_id = r.merchant_id AND s.connection_id = r.connection_id""",
+        kind,
+        [pair[0] for pair in wanted],
+        [pair[1] for pair in wanted],
+        due_at,
+    )
+
+
+async def claim(tx: Connection, kinds: Iterable[str], now: datetime, lease_s: float, limit: int) -> list[Lease]:
+    """Take due work that nobody holds. Business due times are *now*'s; the lease runs on the database's clock."""
+    rows = await tx.fetch(
+        """UPDATE schedule s SET lease_until = clock_timestamp() + make_interval(secs => $3), epoch = s.epoch + 1
+           FROM (SELECT merchant_id, connection_id, kind FROM schedule
+                 WHERE kind = ANY ($1::text[]) AND due_at <= $2 AND lease_until < clock_timestamp()
+                 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) free
+           WHERE s.merchant_id = free.merchant_id AND s.connection_id = free.connection_id AND s.kind = free.kind
+           RETURNING s.merchant_id, s.connection_id, s.kind, s.epoch, s.rung, s.failures""",
+        list(kinds),
+        now,
+        lease_s,
+        limit,
+    )
+    return [Lease(**dict(row)) for row in rows]
+
+
+async def renew(tx: Connection, lease: Lease, lease_s: float) -> bool:
+    """Hold on for another *lease_s*; false when the lease was lost."""
+    status = await tx.execute(
+        """UPDATE schedule SET lease_until = clock_timestamp() + make_interval(secs => $5)
+           WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 AND epoch = $4""",
+        lease.merchant_id,
+        lease.connection_id,
+        lease.kind,
+        lease.epoch,
+        lease_s,
+    )
+    return status == "UPDATE 1"
+
+
+async def held(tx: Connection, lease: Lease) -> bool:
+    """Whether the lease is still ours; its row is locked until the transaction ends, so it stays so."""
+    found: int | None = await tx.fetchval(
+        """SELECT 1 FROM schedule WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 AND epoch = $4
+           FOR UPDATE""",
+        lease.merchant_id,
+        lease.connection_id,
+        lease.kind,
+        lease.epoch,
+    )
+    return found is not None
+
+
+async def release(
+    tx: Connection, lease: Lease, next_due: datetime, *, failed: bool = False, error: str = ""
+) -> bool:
+    """Give the lease back; the work is due again at *next_due*, or at once when it was rung meanwhile (unless it
+    *failed*, which waits). False when the lease was lost: then nothing is written."""
+    status = await tx.execute(
+        """UPDATE schedule SET lease_until = '-infinity',
+             due_at = CASE WHEN rung <> $5 AND NOT $7 THEN least(due_at, $6) ELSE $6 END,
+             failures = CASE WHEN $7 THEN failures + 1 ELSE 0 END, last_error = $8
+           WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 AND epoch = $4""",
+        lease.merchant_id,
+        lease.connection_id,
+        lease.kind,
+        lease.epoch,
+        lease.rung,
+        next_due,
+        failed,
+        error[:500],
+    )
+    return status == "UPDATE 1"
+
+
+async def any_due(tx: Connection, now: datetime) -> bool:
+    """Whether some scheduled work is due that nobody holds."""
+    return bool(
+        await tx.fetchval(
+            "SELECT EXISTS (SELECT FROM schedule WHERE due_at <= $1 AND lease_until < clock_timestamp())", now
+        )
+    )

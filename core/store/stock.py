@@ -1,0 +1,147 @@
+"""The ledger, its balances, reservations and shortages: always written together, in SKU order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.store.database import Connection, Row, columns
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change of a balance. *op_key* makes the same operation one entry, however often it is tried."""
+
+    merchant_id: int
+    variant_id: int
+    location_id: int
+    on_hand_delta: int
+    reserved_delta: int
+    reason: str
+    cause: str
+    op_key: str
+
+
+async def lock(tx: Connection, variants: Iterable[tuple[int, int]]) -> list[Row]:
+    """Balances of (merchant, variant) pairs at every location; locked in that order, so that no two
+    transactions wait for each other."""
+    wanted = sorted(set(variants))
+    return await tx.fetch(
+        """SELECT s.merchant_id, s.variant_id, s.location_id, s.on_hand, s.reserved
+           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, variant_id)
+           JOIN stock s USING (merchant_id, variant_id)
+           ORDER BY s.merchant_id, s.variant_id, s.location_id FOR UPDATE OF s""",
+        [pair[0] for pair in wanted],
+        [pair[1] for pair in wanted],
+    )
+
+
+async def post(tx: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """Append *entries* to the ledger and move the balances with them, in one statement."""
+    await tx.execute(
+        """WITH new AS (
+             INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta,
+               reason, cause, recorded_at)
+             SELECT m, k, v, l, oh, rs, r, c, $9
+             FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::text[],
+               $8::text[]) AS e (m, k, v, l, oh, rs, r, c)
+             ON CONFLICT (merchant_id, op_key) DO NOTHING
+             RETURNING merchant_id, variant_id, location_id, on_hand_delta, reserved_delta
+           ), sums AS (
+             SELECT merchant_id, variant_id, location_id, sum(on_hand_delta)::int AS oh, sum(reserved_delta)::int AS rs
+             FROM new GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+           )
+           INSERT INTO stock AS s (merchant_id, variant_id, location_id, on_hand, reserved)
+           SELECT * FROM sums
+           ON CONFLICT (merchant_id, variant_id, location_id)
+           DO UPDATE SET on_hand = s.on_hand + excluded.on_hand, reserved = s.reserved + excluded.reserved""",
+        [e.merchant_id for e in entries],
+        [e.op_key for e in entries],
+        [e.variant_id for e in entries],
+        [e.location_id for e in entries],
+        [e.on_hand_delta for e in entries],
+        [e.reserved_delta for e in entries],
+        [e.reason for e in entries],
+        [e.cause for e in entries],
+        now,
+    )
+
+
+async def put_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    await tx.execute(
+        """INSERT INTO reservations (merchant_id, order_id, line_id, location_id, variant_id, held, shipped)
+           SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::int[], $7::int[])
+           ON CONFLICT (merchant_id, order_id, line_id, location_id)
+           DO UPDATE SET held = excluded.held, shipped = excluded.shipped""",
+        *columns(rows, "merchant_id", "order_id", "line_id", "location_id", "variant_id", "held", "shipped"),
+    )
+
+
+async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Open, change or close shortages; *oversold* is only ever set when one opens or grows."""
+    await tx.execute(
+        """INSERT INTO shortages AS s (merchant_id, order_id, line_id, variant_id, quantity, oversold, cause, opened_at,
+             closed_at)
+           SELECT m, o, l, v, q, x, c, $8, CASE WHEN q = 0 THEN $8 END
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::jsonb[])
+             AS r (m, o, l, v, q, x, c)
+           ON CONFLICT (merchant_id, order_id, line_id) DO UPDATE SET quantity = excluded.quantity,
+             oversold = s.oversold + excluded.oversold, closed_at = excluded.closed_at""",
+        *columns(rows, "merchant_id", "order_id", "line_id", "variant_id", "quantity", "oversold", "cause"),
+        now,
+    )
+
+
+async def mark_dirty(tx: Connection, variants: Iterable[tuple[int, int]], now: datetime) -> None:
+    """Say that listings of (merchant, variant) must be levelled anew. Locks a mark that is there: levelling that
+    runs now may not take it away before we have committed."""
+    wanted = sorted(set(variants))
+    await tx.execute(
+        """INSERT INTO dirty AS d (merchant_id, variant_id, since)
+           SELECT m, v, $3 FROM unnest($1::bigint[], $2::bigint[]) AS k (m, v)
+           ON CONFLICT (merchant_id, variant_id) DO UPDATE SET marks = d.marks + 1""",
+        [pair[0] for pair in wanted],
+        [pair[1] for pair in wanted],
+        now,
+    )
+
+
+async def open_shortages(tx: Connection, merchant_id: int, limit: int) -> list[Row]:
+    """Open shortages whose variant has free units again, the oldest first."""
+    return await tx.fetch(
+        """SELECT sh.order_id, sh.line_id, sh.variant_id, sh.quantity, o.connection_id FROM shortages sh
+           JOIN orders o USING (merchant_id, order_id)
+           WHERE sh.merchant_id = $1 AND sh.quantity > 0 AND EXISTS (
+             SELECT FROM stock s WHERE s.merchant_id = sh.merchant_id AND s.variant_id = sh.variant_id
+               AND s.on_hand > s.reserved)
+           ORDER BY sh.opened_at, sh.order_id LIMIT $2""",
+        merchant_id,
+        limit,
+    )
+
+
+async def competing_sales(tx: Connection, merchant_id: int, variants: Sequence[int]) -> list[Row]:
+    """The last reservations of variants, newest first: who took the units an oversold order wanted."""
+    return await tx.fetch(
+        """SELECT r.variant_id, o.order_id, o.connection_id, o.channel_order_id, o.placed_at, d.received_at, r.held
+           FROM unnest($2::bigint[]) AS v (variant_id)
+           CROSS JOIN LATERAL (SELECT * FROM reservations r WHERE r.merchant_id = $1 AND r.variant_id = v.variant_id
+             ORDER BY r.order_id DESC LIMIT 5) r
+           JOIN orders o ON o.merchant_id = r.merchant_id AND o.order_id = r.order_id
+           JOIN deliveries d ON d.merchant_id = o.merchant_id AND d.delivery_id = o.delivery_id""",
+        merchant_id,
+        variants,
+    )
+
+
+async def levels_of_stock(tx: Connection, limit: int) -> list[dict[str, Any]]:
+    """Every variant with its balances, for people: sku, title, location, on_hand, reserved, free."""
+    rows = await tx.fetch(
+        """SELECT v.sku, v.title, l.name AS location, s.on_hand, s.reserved, s.on_hand - s.reserved AS free
+           FROM stock s JOIN variants v USING (merchant_id, variant_id) JOIN locations l USING (merchant_id, location_id)
+           ORDER BY v.sku, l.name LIMIT $1""",
+        limit,
+    )
+    return [dict(row) for row in rows]
