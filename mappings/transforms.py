@@ -6,6 +6,7 @@ value (None) never reaches a verb, unless several sources were given: then the v
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ _RFC3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?\Z"
 )
 _ID = re.compile(r"[1-9][0-9]{0,38}|0\Z")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_REGION = re.compile(r"(?:[A-Z]{2}-)?([A-Z0-9]{1,3})")
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -215,6 +218,53 @@ def lower(value: Any) -> str:
     return text(value).lower()
 
 
+def unescaped(value: Any) -> str | None:
+    """Text with HTML entities resolved (a shop's own pages escape names); nothing when empty.
+
+    >>> unescaped("Tea &amp; Toast"), unescaped("AT&T")
+    ('Tea & Toast', 'AT&T')
+    """
+    written = blank(value)
+    return written and _ENTITY.sub(lambda m: html.unescape(m[0]), written)
+
+
+def nonzero_id(value: Any) -> str | None:
+    """An id where 0 (or nothing) stands for none."""
+    return None if value in (0, "0", "") else identifier(value)
+
+
+def first_id(value: Any) -> str | None:
+    """The first source that names something: an id where 0 stands for none.
+
+    >>> first_id([0, 42])
+    '42'
+    """
+    return next((found for found in (nonzero_id(item) for item in value if item is not None) if found), None)
+
+
+def net(value: list[Any]) -> Money | None:
+    """[amount, ..., currency] -> Money of the sum; nothing when no amount is there.
+
+    More decimals than the currency has are kept: they are shares of a gross price, not prices.
+
+    >>> net(["6577.27", None, "JPY"]).amount
+    Decimal('6577.27')
+    """
+    *amounts, code = value
+    found = [parse_amount(amount) for amount in amounts if amount not in (None, "")]
+    return Money(amount=sum(found, Decimal(0)), currency=currency(code)) if found else None
+
+
+def region_code(value: Any) -> str | None:
+    """The code of a region where the text is one, without its country; nothing for a name.
+
+    >>> region_code("DE-BY"), region_code("Louisiana")
+    ('BY', None)
+    """
+    match = _REGION.fullmatch(text(value).strip())
+    return match[1] if match else None
+
+
 def _shown(value: Any) -> str:
     return repr(value)[:60] if isinstance(value, str | int | Decimal | None) else type(value).__name__
 
@@ -237,5 +287,12 @@ VERBS: dict[str, Callable[[Any], Any]] = {
     "words": words,
     "present": present,
     "lower": lower,
+    "unescaped": unescaped,
+    "nonzero_id": nonzero_id,
+    "first_id": first_id,
+    "net": net,
+    "region_code": region_code,
 }
-LIST_VERBS = frozenset({"money", "join", "first"})  # get every source, the missing ones as None
+LIST_VERBS = frozenset(
+    {"money", "join", "first", "first_id", "net"}
+)  # get every source, the missing ones as None

@@ -1,0 +1,181 @@
+"""Turns a WooCommerce order payload into a canonical order: the mapping, and what needs more than that."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mappings
+from connectors.woocommerce import metadata
+from connectors.woocommerce.amounts import finish_amounts, finish_line
+from core.connector import OrderRead, Overrides, Problem, Unreadable
+from core.model.order import PaymentStatus, Source
+from mappings.assemble import read_order
+from mappings.contracts import load_contract
+from mappings.engine import compile_mapping
+
+_FILES = Path(mappings.__file__).parent / "woocommerce"
+MAPPING = compile_mapping((_FILES / "order.toml").read_text("utf-8"))
+_GUARD = load_contract(_FILES / "order.schema.json")
+
+_LISTS = (
+    "line_items",
+    "shipping_lines",
+    "fee_lines",
+    "coupon_lines",
+    "tax_lines",
+    "refunds",
+    "gift_cards",
+    "meta_data",
+)
+_DRAFTS = ("checkout-draft", "auto-draft")
+_LOWERED = ("processing", "completed", "on-hold")  # entering one of these takes units off the shop's count
+
+
+def read_woo_order(payload: dict[str, Any], overrides: Overrides, body: bytes) -> OrderRead | Unreadable:
+    """The order in *payload*, or why there is none; never raises."""
+    tidy, odd = _tidied(payload)
+    return read_order(
+        MAPPING,
+        tidy,
+        channel="woocommerce",
+        overrides=overrides,
+        body=body,
+        guard=_GUARD,
+        finish=partial(_finish, payload=tidy, overrides=overrides, odd=odd),
+    )
+
+
+def _tidied(payload: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """*payload* with PHP's odd lists made lists and quantities made whole; what had to be rounded is told."""
+    tidy = dict(payload)
+    for name in _LISTS:
+        if isinstance(tidy.get(name), dict):  # PHP writes a list with gaps as an object
+            tidy[name] = list(tidy[name].values())
+        elif tidy.get(name) == "":
+            tidy[name] = []
+    odd: list[Problem] = []
+    if isinstance(tidy.get("line_items"), list):
+        lines = enumerate(tidy["line_items"])
+        tidy["line_items"] = [_whole(line, i, odd) if isinstance(line, dict) else line for i, line in lines]
+    return tidy, odd
+
+
+def _whole(line: dict[str, Any], index: int, odd: list[Problem]) -> dict[str, Any]:
+    """Plugins sell by the metre: units are rounded up, so that none is sold twice, and a person looks."""
+    quantity = line.get("quantity")
+    if isinstance(quantity, str) and quantity.isascii() and quantity.isdigit() and len(quantity) < 10:
+        return {**line, "quantity": int(quantity)}
+    if not isinstance(quantity, Decimal) or not 0 <= quantity < 1_000_000:
+        return line
+    whole = int(quantity.to_integral_value(ROUND_CEILING))
+    if whole != quantity:
+        message = f"{quantity} is not a whole number; {whole} are reserved"
+        odd.append(Problem(code="invalid_value", pointer=f"/line_items/{index}/quantity", message=message))
+    return {**line, "quantity": whole}
+
+
+def _finish(
+    values: dict[str, Any],
+    problems: list[Problem],
+    *,
+    payload: dict[str, Any],
+    overrides: Overrides,
+    odd: list[Problem],
+) -> None:
+    problems[:] = [*_without_echoes(problems, payload.get("currency")), *odd]
+    items = [item for item in payload["line_items"] if isinstance(item, dict)]
+    _finish_lines(values["lines"], items)
+    finish_amounts(values)
+    _finish_status(values, problems, payload, overrides)
+    _finish_units(values, items)
+    values["source"] = _source(values["channel_status"], values["source"])
+    values["tax_ids"] = metadata.tax_ids(payload)
+    values["pickup_point"] = metadata.pickup_point(payload)
+
+
+def _without_echoes(problems: list[Problem], currency: Any) -> list[Problem]:
+    """An unknown currency is told once, not again by every amount."""
+    once = list(dict.fromkeys(problems))
+    if not any(problem.pointer == "/currency" for problem in once):
+        return once
+    echo = f"{currency!r} is not a currency"
+    return [problem for problem in once if problem.pointer == "/currency" or problem.message != echo]
+
+
+def _finish_lines(lines: list[dict[str, Any]], items: list[dict[str, Any]]) -> None:
+    parents = metadata.bundle_parents(items)
+    titles = {line["line_id"]: line["title"] for line in lines}
+    for line, item in zip(lines, items, strict=True):
+        finish_line(line)
+        parent_name = metadata.text(item.get("parent_name"))
+        if parent_name and line["title"] and line["title"].startswith(f"{parent_name} - "):
+            line["variant_title"] = line["title"].removeprefix(f"{parent_name} - ")
+        line["properties"] = metadata.properties(item)
+        bundle = parents.get(line["line_id"])
+        container = line["line_id"] in parents.values()
+        line["bundle_exploded"] = container or bundle is not None
+        if bundle is not None:
+            line["bundle_line_id"], line["bundle_title"] = bundle, titles.get(bundle)
+        elif container and metadata.units_taken(item) is None:
+            line["tracked"] = False  # its components are lines of their own
+
+
+def _finish_status(
+    values: dict[str, Any], problems: list[Problem], payload: dict[str, Any], overrides: Overrides
+) -> None:
+    status = values["channel_status"]
+    payment = values.pop("payment")
+    values["payments"] = (payment,) if payment else ()
+    own_word = status in overrides.get("payment_status", {})
+    if own_word and values["payment_status"] not in list(PaymentStatus):
+        message = f"the merchant's own word {values['payment_status']!r} for {status!r} is no payment status"
+        problems.append(Problem(code="unmapped_value", pointer="/status", message=message))
+        values["payment_status"] = None
+    elif not own_word and values["payment_status"] is not None:
+        values["payment_status"] = _payment_status(status, values, payload, payment or {})
+    values["cancelled"] = status in ("cancelled", "trash")
+    values["flags"] = ("trashed",) if status == "trash" else ()
+
+
+def _finish_units(values: dict[str, Any], items: list[dict[str, Any]]) -> None:
+    """What became of the units, here and on the shop's own count."""
+    status = values["channel_status"]
+    told = [units for units in map(metadata.units_taken, items) if units is not None]
+    values["channel_lowered_stock"] = any(units != "0" for units in told) if told else status in _LOWERED
+    done = status == "completed" or (status in ("refunded", "trash") and values["closed_at"] is not None)
+    if not done:
+        values["closed_at"] = None  # the time stays when a completed order is opened again
+    for line in values["lines"]:
+        if done:
+            line["quantity_fulfilled"] = line["quantity"]
+        elif status in ("cancelled", "trash", "refunded"):
+            line["quantity_cancelled"] = line["quantity"]
+
+
+def _payment_status(
+    status: str | None, values: dict[str, Any], payload: dict[str, Any], payment: dict[str, Any]
+) -> PaymentStatus:
+    word = PaymentStatus(values["payment_status"])
+    paid = bool(payment.get("paid_at") or payload.get("date_paid"))
+    if status == "cancelled" and paid:
+        word = PaymentStatus.PAID
+    elif status == "processing" and not paid and payment.get("method") == "cod":
+        return PaymentStatus.AUTHORIZED  # to be shipped; the carrier collects the money
+    refunded, total = values.get("refunded_total"), values["total"]
+    if word is PaymentStatus.PAID and refunded and total and refunded.amount:
+        full = refunded.amount >= total.amount
+        return PaymentStatus.REFUNDED if full else PaymentStatus.PARTIALLY_REFUNDED
+    return word
+
+
+def _source(status: str | None, created_via: str | None) -> Source:
+    """Where it was made, by what the shop calls it; https://woocommerce.github.io/woocommerce-rest-api-docs/#orders"""
+    if status in _DRAFTS:
+        return Source.DRAFT
+    via = created_via or ""
+    if via.startswith("pos"):
+        return Source.POINT_OF_SALE
+    return Source.STAFF if via in ("admin", "rest-api") else Source.ONLINE

@@ -1,0 +1,131 @@
+"""What is open while we run: the database, the client, the registry, the clock, the bell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from core.clock import Clock, wall_clock
+from core.connector import Connector
+from core.errors import FairwayError
+from core.net import Line, Send, open_client, sender
+from core.rules.intake import IntakeRule
+from core.sealing import BodyBox
+from core.settings import Settings
+from core.store import connections
+from core.store.connections import Linked
+from core.store.database import Connection, Database
+from core.wake import Silent, Wake
+
+KEPT_S = 5.0  # how long a worker believes what it read about a connection
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A connection with all that is needed to understand its deliveries."""
+
+    linked: Linked
+    connector: Connector
+    overrides: Mapping[str, Mapping[str, str]]
+    rules: tuple[IntakeRule, ...]
+    box: BodyBox
+
+    @property
+    def never_stock(self) -> tuple[str, ...]:
+        """SKU patterns the merchant declared never to be stock."""
+        return tuple(self.overrides.get("never_stock", ()))
+
+
+@dataclass(slots=True)
+class Hub:
+    """One process's open things. Make it with `open_hub`."""
+
+    settings: Settings
+    database: Database
+    registry: Mapping[str, Connector]
+    clock: Clock
+    wake: Wake
+    send: Send
+    _accounts: dict[tuple[int, int], tuple[float, Account]] = field(default_factory=dict)
+
+    async def account(self, merchant_id: int, connection_id: int) -> Account:
+        """What is known of a connection, at most five seconds old."""
+        kept = self._accounts.get((merchant_id, connection_id))
+        if kept and time.monotonic() - kept[0] < KEPT_S:
+            return kept[1]
+        async with self.database.transaction([merchant_id]) as tx:
+            linked = await connections.linked(tx, merchant_id, connection_id)
+            account = Account(
+                linked=linked,
+                connector=self.connector(linked.channel),
+                overrides=await connections.overrides(tx, merchant_id, connection_id),
+                rules=tuple(
+                    IntakeRule.model_validate(rule)
+                    for rule in await connections.intake_rules(tx, merchant_id, connection_id)
+                ),
+                box=await connections.data_key(tx, merchant_id, self.settings.inbound),
+            )
+        self._accounts[merchant_id, connection_id] = (time.monotonic(), account)
+        return account
+
+    def forget(self, merchant_id: int, connection_id: int) -> None:
+        """Read the connection anew next time."""
+        self._accounts.pop((merchant_id, connection_id), None)
+
+    def connector(self, slug: str) -> Connector:
+        connector = self.registry.get(slug)
+        if connector is None:
+            raise FairwayError(f"There is no channel {slug!r} here.", fix="See `fairway channels`.")
+        return connector
+
+    async def line(self, tx: Connection, linked: Linked) -> Line:
+        """An open line to the account, with its tokens."""
+        if self.settings.outbound is None:
+            raise FairwayError("This process has no outbound keys.", fix="Only workers call channels.")
+        secrets = await connections.open_credentials(
+            tx, linked.merchant_id, linked.connection_id, "outbound", self.settings.outbound, self.clock()
+        )
+        return Line(
+            connector=self.connector(linked.channel),
+            settings=linked.settings,
+            credentials={name: values[0] for name, values in secrets.items()},
+            send=self.send,
+            clock=self.clock,
+        )
+
+
+@asynccontextmanager
+async def open_hub(
+    settings: Settings,
+    registry: Mapping[str, Connector],
+    *,
+    wake: Wake | None = None,
+    clock: Clock = wall_clock,
+    send: Send | None = None,
+    application: str = "fairway-worker",
+    pool: int = 6,
+) -> AsyncIterator[Hub]:
+    """Open what a process needs and close it at the end. *send* replaces the HTTP client (tests)."""
+    database = await Database.connect(
+        settings.database_url, size=pool, application=application, statement_cache=settings.statement_cache
+    )
+    client = open_client(allow_private_hosts=settings.allow_private_hosts)
+    try:
+        yield Hub(
+            settings=settings,
+            database=database,
+            registry=registry,
+            clock=clock,
+            wake=wake or Silent(),
+            send=send
+            or sender(
+                client,
+                allow_private_hosts=settings.allow_private_hosts,
+                deadline_s=settings.call_deadline_s,
+            ),
+        )
+    finally:
+        await client.close()
+        await database.close()

@@ -1,0 +1,145 @@
+"""Drain: turn stored deliveries into orders, a slice at a time. Makes no network call.
+
+One transaction claims a slice, a second one applies it and strikes it off. A slice that fails is halved until the
+bad delivery is alone; alone, it is parked after five tries, and nothing else waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.connector import Delivery, Problem, Reading, Unreadable
+from core.errors import FairwayError
+from core.hub import Hub
+from core.log import get_log
+from core.store import deliveries
+from core.store.database import RETRYABLE
+from core.store.deliveries import Claimed
+from core.store.orders import Outrun
+from core.usecases.apply_slice import Applied, Item, apply_slice
+
+MAX_TRIES = 5  # claims of one delivery before it is parked
+SLICE = 300  # deliveries applied in one transaction
+SAME_AGAIN = 5  # repeats of a slice after a deadlock or a lost connection
+LARGE = 256 * 1024  # bytes from which reading leaves the event loop
+
+log = get_log("drain")
+
+
+@dataclass(slots=True)
+class Drained:
+    """What one drain did; *applied* counts by outcome."""
+
+    claimed: int = 0
+    applied: Applied = field(default_factory=Applied)
+    failed: int = 0
+
+
+async def drain(hub: Hub, *, limit: int = SLICE) -> Drained:
+    """Claim and apply one slice. `claimed` is 0 when there is nothing to do."""
+    async with hub.database.transaction([]) as tx:
+        claimed = await deliveries.claim(tx, limit, hub.settings.lease_s)
+    done = Drained(claimed=len(claimed))
+    if not claimed:
+        return done
+    fresh = [item for item in claimed if item.attempts == 1]
+    # A delivery that was claimed before may be what killed its worker: it goes alone, one per drain.
+    suspects = [item for item in claimed if item.attempts > 1]
+    if suspects[1:]:
+        async with hub.database.transaction({item.merchant_id for item in suspects}) as tx:
+            await deliveries.give_back(tx, suspects[1:], uncount=True)
+    for batch in (fresh, suspects[:1]):
+        if batch:
+            await _drain_batch(hub, batch, done)
+    return done
+
+
+async def _drain_batch(hub: Hub, claimed: Sequence[Claimed], done: Drained) -> None:
+    try:
+        items = await _read(hub, claimed)
+        applied = await _apply(hub, items)
+    except Exception as error:
+        if isinstance(error, RETRYABLE):
+            async with hub.database.transaction({item.merchant_id for item in claimed}) as tx:
+                await deliveries.give_back(tx, claimed, uncount=True)
+            raise
+        if len(claimed) > 1:
+            middle = len(claimed) // 2
+            await _drain_batch(hub, claimed[:middle], done)
+            await _drain_batch(hub, claimed[middle:], done)
+            return
+        done.failed += 1
+        await _set_back(hub, claimed[0], error)
+    else:
+        done.applied.add(applied)
+
+
+async def _read(hub: Hub, claimed: Sequence[Claimed]) -> list[Item]:
+    """Open and understand the claimed deliveries."""
+    async with hub.database.transaction({item.merchant_id for item in claimed}) as tx:
+        rows = await deliveries.load(tx, claimed)
+    by_id = {item.delivery_id: item for item in claimed}
+    items = []
+    for row in rows:
+        account = await hub.account(row["merchant_id"], row["connection_id"])
+        body = account.box.open(row["body"], deliveries.body_owner(row["connection_id"], row["dedupe_key"]))
+        delivery = Delivery(topic=row["topic"], headers={}, body=body)
+        if by_id[row["delivery_id"]].attempts > MAX_TRIES:
+            reading: Reading = Unreadable(
+                (Problem(code="poison", pointer="", message=f"its worker ended {MAX_TRIES} times over it"),)
+            )
+        elif len(body) > LARGE:
+            reading = await asyncio.to_thread(account.connector.read, delivery, account.overrides)
+        else:
+            reading = account.connector.read(delivery, account.overrides)
+        items.append(
+            Item(
+                claimed=by_id[row["delivery_id"]],
+                account=account,
+                topic=row["topic"],
+                looked=row["via"] != "webhook",
+                received_at=row["received_at"],
+                reading=reading,
+            )
+        )
+    return items
+
+
+async def _apply(hub: Hub, items: Sequence[Item]) -> Applied:
+    """Apply a slice; the same again after a deadlock, or when another worker stored one of its orders first."""
+    for attempt in range(SAME_AGAIN):
+        try:
+            async with hub.database.transaction({item.claimed.merchant_id for item in items}) as tx:
+                applied = await apply_slice(tx, items, hub.clock())
+        except (Outrun, *RETRYABLE) as error:
+            if attempt == SAME_AGAIN - 1:
+                raise
+            log.info("a slice is applied again", extra={"fields": {"because": type(error).__name__}})
+            await asyncio.sleep(0.02 * 2**attempt)
+        else:
+            if applied.levels_dirty:
+                await hub.wake.ring("relevel")
+            if applied.fetches:
+                await hub.wake.ring("fetch")
+            return applied
+    raise AssertionError  # the loop returns or raises
+
+
+async def _set_back(hub: Hub, item: Claimed, error: Exception) -> None:
+    """One delivery failed by itself: try it again later, or park it when it had its tries."""
+    log.warning(
+        "a delivery could not be applied",
+        extra={"fields": {"delivery": item.delivery_id, "attempts": item.attempts, "error": type(error).__name__}},
+        exc_info=error,
+    )
+    said = error.message if isinstance(error, FairwayError) else type(error).__name__
+    async with hub.database.transaction([item.merchant_id]) as tx:
+        if item.attempts >= MAX_TRIES:
+            reason = {"code": "poison", "pointer": "", "message": f"it failed {MAX_TRIES} times: {said}"}
+            rows = await deliveries.load(tx, [item])
+            await deliveries.park(tx, [(item, rows[0]["topic"], [reason])], hub.clock())
+            await deliveries.finish(tx, [item])
+        else:
+            await deliveries.give_back(tx, [item], uncount=False)

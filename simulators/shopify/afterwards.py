@@ -1,0 +1,156 @@
+"""What happens to an order after checkout: edited, fulfilled, refunded, cancelled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from simulators.books import Sale, SoldOut
+from simulators.shopify.amounts import current, received, refunded
+from simulators.shopify.shop import Shop
+from simulators.shopify.things import (
+    SimFulfillment,
+    SimFulfillmentLine,
+    SimLine,
+    SimOrder,
+    SimRefund,
+    SimRefundLine,
+    SimTransaction,
+    SimVariant,
+)
+
+
+def edit(shop: Shop, order: SimOrder, sku: str, quantity: int) -> bool:
+    """Make *quantity* the open units of *sku*, as an order edit does; False when the stock is too small."""
+    variant, at = shop.variant(sku), shop.moment()
+    line = next((line for line in order.lines if line.variant is variant), None)
+    difference = quantity - (line.open_quantity if line else 0)
+    if variant.tracked and variant.available < difference:
+        shop.books.sold_out.append(SoldOut(sku, difference, at))
+        return False
+    shop.shift({variant: difference}, available=-1, committed=1, at=at)
+    if difference > 0:
+        shop.books.sales.append(Sale(order.key, sku, difference, at))
+        if line is None:
+            order.lines.append(shop.make_line(variant, difference, {}, 0))
+        else:
+            line.quantity += difference
+    elif line is not None:
+        shop.books.restocks.append(Sale(order.key, sku, -difference, at))
+        line.removed -= difference
+    order.edited = True
+    shop.touch(order, at)
+    shop.tell("orders/edited", (order, line or order.lines[-1], difference))
+    shop.tell("orders/updated", order)
+    shop.tell_levels([variant])
+    return True
+
+
+def fulfill(shop: Shop, order: SimOrder, company: str, tracking_number: str) -> SimFulfillment:
+    """Ship every open unit in one parcel; raises ValueError when there is none."""
+    at = shop.moment()
+    parts = tuple(
+        SimFulfillmentLine(shop.next_id(), line, line.open_quantity)
+        for line in order.lines
+        if line.open_quantity
+    )
+    if not parts:
+        raise ValueError(f"order {order.name} has nothing left to ship")
+    for part in parts:
+        part.line.fulfilled += part.quantity
+    shop.shift(_units((part.line, part.quantity) for part in parts), available=0, committed=-1, at=at)
+    number = len(order.fulfillments) + 1
+    fulfillment = SimFulfillment(shop.next_id(), number, at, company, tracking_number, parts)
+    order.fulfillments.append(fulfillment)
+    shop.touch(order, at)
+    shop.tell("fulfillments/create", (order, fulfillment))
+    shop.tell("orders/fulfilled", order)
+    shop.tell("orders/updated", order)
+    return fulfillment
+
+
+def refund(
+    shop: Shop,
+    order: SimOrder,
+    units: Mapping[str, int],
+    *,
+    restock: bool,
+    note: str | None,
+    with_shipping: bool,
+) -> SimRefund:
+    """Give money back for *units* by SKU. Open units are taken off the order, shipped ones count as returned.
+
+    Raises ValueError when the order has fewer units left than named.
+    """
+    at = shop.moment()
+    lines: list[SimRefundLine] = []
+    for sku, quantity in units.items():
+        lines.extend(_take_back(shop, order, sku, quantity, restock=restock))
+    shipping = order.shipping.price if with_shipping and order.shipping else 0
+    amount = min(sum(line.subtotal for line in lines) + shipping, received(order) - refunded(order))
+    paid = order.transactions[0]
+    back = SimTransaction(shop.next_id(), "refund", "success", paid.gateway, amount, at, paid.transaction_id)
+    transactions = (back,) if amount else ()
+    order.transactions.extend(transactions)
+    made = SimRefund(shop.next_id(), at, note, tuple(lines), transactions, shipping, shop.next_id())
+    order.refunds.append(made)
+    if amount:
+        order.financial_status = "partially_refunded" if current(order).total else "refunded"
+    _put_back(shop, order, made, at, restock=restock)
+    shop.touch(order, at)
+    shop.tell("refunds/create", (order, made))
+    shop.tell("orders/updated", order)
+    shop.tell_levels(_units((line.line, line.quantity) for line in lines) if restock else ())
+    return made
+
+
+def cancel(shop: Shop, order: SimOrder, *, restock: bool) -> None:
+    """Cancel what has not shipped and give its money back; raises ValueError when it is cancelled already."""
+    if order.cancelled_at is not None:
+        raise ValueError(f"order {order.name} is cancelled already")
+    open_units: Counter[str] = Counter()
+    for line in order.lines:
+        open_units[line.variant.sku] += line.open_quantity
+    order.cancelled_at = order.closed_at = shop.moment()
+    order.cancel_reason = "customer"
+    if order.financial_status != "paid":
+        order.financial_status = "voided"
+    refund(shop, order, +open_units, restock=restock, note=None, with_shipping=not order.fulfillments)
+    shop.tell("orders/cancelled", order)
+
+
+def _take_back(shop: Shop, order: SimOrder, sku: str, quantity: int, *, restock: bool) -> list[SimRefundLine]:
+    lines = [line for line in order.lines if line.variant.sku == sku]
+    if sum(line.current_quantity for line in lines) < quantity:
+        raise ValueError(f"order {order.name} has fewer than {quantity} units of {sku} left")
+    taken: list[SimRefundLine] = []
+    for line in lines:
+        for restock_type, has in (("cancel", line.open_quantity), ("return", line.fulfilled - line.returned)):
+            part = min(quantity, has)
+            if not part:
+                continue
+            quantity -= part
+            if restock_type == "cancel":
+                line.removed += part
+            else:
+                line.returned += part
+            word = restock_type if restock else "no_restock"
+            taken.append(SimRefundLine(shop.next_id(), line, part, word, shipped=restock_type == "return"))
+    return taken
+
+
+def _put_back(shop: Shop, order: SimOrder, made: SimRefund, at: datetime, *, restock: bool) -> None:
+    for line in made.lines:
+        variant, quantity = line.line.variant, line.quantity
+        held = 0 if line.shipped else -1
+        shop.shift({variant: quantity}, available=1 if restock else 0, committed=held, at=at)
+        if restock:
+            shop.books.restocks.append(Sale(order.key, variant.sku, quantity, at))
+
+
+def _units(parts: Iterable[tuple[SimLine, int]]) -> Counter[SimVariant]:
+    units: Counter[SimVariant] = Counter()
+    for line, quantity in parts:
+        units[line.variant] += quantity
+    return units

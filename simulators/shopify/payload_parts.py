@@ -1,0 +1,253 @@
+"""The parts of an order in a webhook body: buyer, lines, shipping, discounts, parcels, refunds."""
+
+from __future__ import annotations
+
+from simulators.shopify.amounts import written
+from simulators.shopify.render import Json, bag, stamp, tax_lines
+from simulators.shopify.things import (
+    Buyer,
+    SimFulfillment,
+    SimLine,
+    SimOrder,
+    SimRefund,
+    SimTransaction,
+    contained_tax,
+    gid,
+)
+
+
+def address(buyer: Buyer) -> Json:
+    return {
+        "first_name": buyer.first_name,
+        "address1": buyer.address1,
+        "phone": buyer.phone,
+        "city": buyer.city,
+        "zip": buyer.zip,
+        "province": buyer.province,
+        "country": buyer.country,
+        "last_name": buyer.last_name,
+        "address2": buyer.address2,
+        "company": buyer.company,
+        "latitude": None,
+        "longitude": None,
+        "name": buyer.name,
+        "country_code": buyer.country_code,
+        "province_code": buyer.province_code,
+    }
+
+
+def customer(buyer: Buyer, order: SimOrder, currency: str) -> Json:
+    home = {key: value for key, value in address(buyer).items() if key not in ("latitude", "longitude")}
+    return {
+        "id": buyer.customer_id,
+        "created_at": stamp(order.created_at),
+        "updated_at": stamp(order.created_at),
+        "first_name": buyer.first_name,
+        "last_name": buyer.last_name,
+        "state": "disabled",
+        "note": None,
+        "verified_email": True,
+        "multipass_identifier": None,
+        "tax_exempt": False,
+        "email": buyer.email,
+        "phone": buyer.phone,
+        "currency": currency,
+        "tax_exemptions": [],
+        "admin_graphql_api_id": gid("Customer", buyer.customer_id),
+        "default_address": {
+            "id": buyer.address_id,
+            "customer_id": buyer.customer_id,
+            **home,
+            "country_name": buyer.country,
+            "default": True,
+        },
+    }
+
+
+def line(item: SimLine, currency: str) -> Json:
+    """A discount code is in `discount_allocations`; `total_discount` is for discounts of the line itself."""
+    variant = item.variant
+    allocations = [
+        {
+            "amount": written(item.discount),
+            "amount_set": bag(item.discount, currency),
+            "discount_application_index": 0,
+        }
+    ]
+    return {
+        "id": item.line_id,
+        "admin_graphql_api_id": gid("LineItem", item.line_id),
+        "attributed_staffs": [],
+        "current_quantity": item.current_quantity,
+        "fulfillable_quantity": item.open_quantity,
+        "fulfillment_service": "manual",
+        "fulfillment_status": _line_status(item),
+        "gift_card": False,
+        "grams": 0,
+        "name": variant.title,
+        "price": written(item.unit_price),
+        "price_set": bag(item.unit_price, currency),
+        "product_exists": True,
+        "product_id": variant.product_id,
+        "properties": [{"name": name, "value": value} for name, value in item.properties.items()],
+        "quantity": item.quantity,
+        "requires_shipping": True,
+        "sales_line_item_group_id": None,
+        "sku": variant.sku,
+        "taxable": True,
+        "title": variant.title,
+        "total_discount": "0.00",
+        "total_discount_set": bag(0, currency),
+        "variant_id": variant.variant_id,
+        "variant_inventory_management": "shopify" if variant.tracked else None,
+        "variant_title": None,
+        "vendor": "Fairway Goods",
+        "tax_lines": tax_lines(contained_tax(item.total(item.quantity)), currency),
+        "duties": [],
+        "discount_allocations": allocations if item.discount else [],
+    }
+
+
+def _line_status(item: SimLine) -> str | None:
+    if not item.fulfilled:
+        return None
+    return "partial" if item.open_quantity else "fulfilled"
+
+
+def shipping(order: SimOrder, currency: str) -> list[Json]:
+    chosen = order.shipping
+    if chosen is None:
+        return []
+    left = chosen.price - sum(refund.shipping for refund in order.refunds)
+    return [
+        {
+            "id": chosen.line_id,
+            "carrier_identifier": None,
+            "code": chosen.code,
+            "current_discounted_price_set": bag(left, currency),
+            "discounted_price": written(chosen.price),
+            "discounted_price_set": bag(chosen.price, currency),
+            "is_removed": False,
+            "phone": None,
+            "price": written(chosen.price),
+            "price_set": bag(chosen.price, currency),
+            "requested_fulfillment_service_id": None,
+            "source": "shopify",
+            "title": chosen.title,
+            "tax_lines": tax_lines(contained_tax(chosen.price), currency),
+            "discount_allocations": [],
+        }
+    ]
+
+
+def discounts(order: SimOrder) -> Json:
+    """The two lists at the order: what was applied, and the codes."""
+    if order.discount is None:
+        return {"discount_applications": [], "discount_codes": []}
+    code, percentage = order.discount.code, order.discount.percentage
+    application = {
+        "target_type": "line_item",
+        "type": "discount_code",
+        "value": f"{percentage}.0",
+        "value_type": "percentage",
+        "allocation_method": "across",
+        "target_selection": "all",
+        "code": code,
+    }
+    amount = written(sum(item.discount for item in order.lines))
+    return {
+        "discount_applications": [application],
+        "discount_codes": [{"code": code, "amount": amount, "type": "percentage"}],
+    }
+
+
+def fulfillment(made: SimFulfillment, order: SimOrder, location_id: int, currency: str) -> Json:
+    return {
+        "id": made.fulfillment_id,
+        "admin_graphql_api_id": gid("Fulfillment", made.fulfillment_id),
+        "created_at": stamp(made.created_at),
+        "location_id": location_id,
+        "name": f"{order.name}.{made.number}",
+        "order_id": order.order_id,
+        "origin_address": {},
+        "receipt": {},
+        "service": "manual",
+        "shipment_status": None,
+        "status": "success",
+        "tracking_company": made.company,
+        "tracking_number": made.tracking_number,
+        "tracking_numbers": [made.tracking_number],
+        "tracking_url": made.tracking_url,
+        "tracking_urls": [made.tracking_url],
+        "updated_at": stamp(made.created_at),
+        "line_items": [{**line(part.line, currency), "quantity": part.quantity} for part in made.lines],
+    }
+
+
+def refund(made: SimRefund, order: SimOrder, location_id: int, currency: str) -> Json:
+    """`subtotal` and `total_tax` of its lines are numbers here, unlike every other amount."""
+    shipped_back = [
+        {
+            "id": made.shipping_refund_id,
+            "shipping_line": shipping(order, currency)[0],
+            "subtotal_amount_set": bag(made.shipping, currency),
+            "tax_amount_set": bag(contained_tax(made.shipping), currency),
+        }
+    ]
+    return {
+        "id": made.refund_id,
+        "admin_graphql_api_id": gid("Refund", made.refund_id),
+        "created_at": stamp(made.created_at),
+        "note": made.note,
+        "order_id": order.order_id,
+        "processed_at": stamp(made.created_at),
+        "restock": any(part.restock_type != "no_restock" for part in made.lines),
+        "total_duties_set": bag(0, currency),
+        "user_id": None,
+        "order_adjustments": [],
+        "transactions": [transaction(paid, order, currency) for paid in made.transactions],
+        "refund_line_items": [
+            {
+                "id": part.refund_line_id,
+                "line_item": line(part.line, currency),
+                "line_item_id": part.line.line_id,
+                "location_id": None if part.restock_type == "no_restock" else location_id,
+                "quantity": part.quantity,
+                "restock_type": part.restock_type,
+                "subtotal": part.subtotal / 100,
+                "subtotal_set": bag(part.subtotal, currency),
+                "total_tax": contained_tax(part.subtotal) / 100,
+                "total_tax_set": bag(contained_tax(part.subtotal), currency),
+            }
+            for part in made.lines
+        ],
+        "duties": [],
+        "return": None,
+        "refund_shipping_lines": shipped_back if made.shipping else [],
+    }
+
+
+def transaction(paid: SimTransaction, order: SimOrder, currency: str) -> Json:
+    return {
+        "id": paid.transaction_id,
+        "admin_graphql_api_id": gid("OrderTransaction", paid.transaction_id),
+        "amount": written(paid.amount),
+        "authorization": None,
+        "created_at": stamp(paid.created_at),
+        "currency": currency,
+        "device_id": None,
+        "error_code": None,
+        "gateway": paid.gateway,
+        "kind": paid.kind,
+        "location_id": None,
+        "message": None,
+        "order_id": order.order_id,
+        "parent_id": paid.parent_id,
+        "payment_id": f"{order.name}.1",
+        "processed_at": stamp(paid.created_at),
+        "receipt": {},
+        "source_name": order.source_name,
+        "status": paid.status,
+        "test": order.test,
+        "user_id": None,
+    }
