@@ -61,7 +61,7 @@ def _within_second(since: datetime, window: Window, before: int, seen: Sequence[
     last_id = seen[-1] if seen else 0
     page = before // PAGE_SIZE + 1
     for _ in range(_MAX_STEPS):
-        found = rows((yield _list(since, until, "id", page, seen[:-1])))
+        found = rows((yield _list(since, until, "id", page, seen)))
         ids = [_id(row) for row in found]
         if page > 1 and (not ids or ids[0] > last_id):
             page -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
@@ -12,8 +12,8 @@ import orjson
 from core.errors import FairwayError
 from core.flow import decode
 
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-Row = asyncpg.Record
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Row: TypeAlias = asyncpg.Record
 
 # What a statement may cost before it is a mistake; set on every session.
 GUARDS = {

@@ -49,42 +49,45 @@ def body_owner(connection_id: int, key: bytes) -> bytes:
 
 async def add(tx: Connection, batch: Sequence[Incoming]) -> int:
     """Store what is new of *batch* together with its todo; returns how many were new."""
-    return int(
-        await tx.fetchval(
-            """WITH added AS (
-                 INSERT INTO deliveries (merchant_id, connection_id, topic, via, dedupe_key, headers, body, received_at)
-                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[],
-                                      $6::jsonb[], $7::bytea[], $8::timestamptz[])
-                 ON CONFLICT (merchant_id, connection_id, dedupe_key) DO NOTHING
-                 RETURNING merchant_id, delivery_id, connection_id
-               ), queued AS (
-                 INSERT INTO todo (merchant_id, delivery_id, connection_id) SELECT * FROM added
-               )
-               SELECT count(*) FROM added""",
-            [item.merchant_id for item in batch],
-            [item.connection_id for item in batch],
-            [item.topic for item in batch],
-            [item.via for item in batch],
-            [item.dedupe_key for item in batch],
-            [dict(item.headers) for item in batch],
-            [item.sealed for item in batch],
-            [item.received_at for item in batch],
-        )
+    return sum((await add_counted(tx, batch)).values())
+
+
+async def add_counted(tx: Connection, batch: Sequence[Incoming]) -> dict[int, int]:
+    """As `add`, for a batch of many merchants: returns merchant -> how many were new."""
+    rows = await tx.fetch(
+        """WITH added AS (
+             INSERT INTO deliveries (merchant_id, connection_id, topic, via, dedupe_key, headers, body, received_at)
+             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[],
+                                  $6::jsonb[], $7::bytea[], $8::timestamptz[])
+             ON CONFLICT (merchant_id, connection_id, dedupe_key) DO NOTHING
+             RETURNING merchant_id, delivery_id, connection_id
+           ), queued AS (
+             INSERT INTO todo (merchant_id, delivery_id, connection_id) SELECT * FROM added
+           )
+           SELECT merchant_id, count(*) AS new FROM added GROUP BY merchant_id""",
+        [item.merchant_id for item in batch],
+        [item.connection_id for item in batch],
+        [item.topic for item in batch],
+        [item.via for item in batch],
+        [item.dedupe_key for item in batch],
+        [dict(item.headers) for item in batch],
+        [item.sealed for item in batch],
+        [item.received_at for item in batch],
     )
+    return {row["merchant_id"]: row["new"] for row in rows}
 
 
-async def count_intake(tx: Connection, merchant_id: int, minute: datetime, **counts: int) -> None:
-    """Add to the counters *accepted*, *duplicate*, *rejected* of a minute."""
+async def count_intake(tx: Connection, counts: Mapping[tuple[int, datetime], Sequence[int]]) -> None:
+    """Add to the counters of intake: (merchant, full minute) -> accepted, duplicate, rejected."""
+    keys = sorted(counts)  # one order for all processes, so that none waits for another in a circle
     await tx.execute(
         """INSERT INTO intake_counts AS c (merchant_id, minute, accepted, duplicate, rejected)
-           VALUES ($1, date_trunc('minute', $2::timestamptz), $3, $4, $5)
+           SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[])
            ON CONFLICT (merchant_id, minute) DO UPDATE SET accepted = c.accepted + excluded.accepted,
              duplicate = c.duplicate + excluded.duplicate, rejected = c.rejected + excluded.rejected""",
-        merchant_id,
-        minute,
-        counts.get("accepted", 0),
-        counts.get("duplicate", 0),
-        counts.get("rejected", 0),
+        [merchant for merchant, _ in keys],
+        [minute for _, minute in keys],
+        *([counts[key][index] for key in keys] for index in range(3)),
     )
 
 

@@ -201,6 +201,17 @@ async def close_attempts(
     )
 
 
+async def next_try(tx: Connection, merchant_id: int, connection_id: int) -> datetime | None:
+    """When the next pending level may be tried; None when nothing is pending."""
+    found: datetime | None = await tx.fetchval(
+        """SELECT min(next_at) FROM listing_levels
+           WHERE merchant_id = $1 AND connection_id = $2 AND pending AND desired IS NOT NULL""",
+        merchant_id,
+        connection_id,
+    )
+    return found
+
+
 async def pending_count(tx: Connection) -> int:
     """Levels that wait to be told, of the declared merchants."""
     return int(await tx.fetchval("SELECT count(*) FROM listing_levels WHERE pending"))

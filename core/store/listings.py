@@ -137,12 +137,15 @@ async def default_location(tx: Connection, merchant_id: int) -> int:
     )
 
 
-async def map_location(
+async def map_location_once(
     tx: Connection, merchant_id: int, connection_id: int, channel_location_id: str, location_id: int, name: str
 ) -> None:
+    """Put a shelf behind a channel's location, unless somebody has chosen one already."""
     await tx.execute(
-        """INSERT INTO connection_locations VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (merchant_id, connection_id, channel_location_id, location_id) DO UPDATE SET name = excluded.name""",
+        """INSERT INTO connection_locations SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (
+             SELECT FROM connection_locations
+             WHERE merchant_id = $1 AND connection_id = $2 AND channel_location_id = $3)
+           ON CONFLICT DO NOTHING""",
         merchant_id,
         connection_id,
         channel_location_id,

@@ -168,6 +168,17 @@ async def add_events(tx: Connection, rows: Sequence[dict[str, Any]], now: dateti
     )
 
 
+async def put_holds(tx: Connection, rows: Sequence[tuple[int, int, list[dict[str, str]]]]) -> None:
+    """Replace the holds of orders: (merchant, order, holds)."""
+    await tx.execute(
+        """UPDATE orders o SET holds = r.h FROM unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS r (m, o, h)
+           WHERE o.merchant_id = r.m AND o.order_id = r.o""",
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        [row[2] for row in rows],
+    )
+
+
 async def reservations_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
     """What the shelves hold for orders given as parallel arrays, in the order it was taken."""
     return await tx.fetch(
@@ -181,7 +192,7 @@ async def reservations_of(tx: Connection, merchants: Sequence[int], orders: Sequ
 
 async def shortages_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
     return await tx.fetch(
-        """SELECT s.order_id, s.line_id, s.quantity
+        """SELECT s.order_id, s.line_id, s.variant_id, s.quantity
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, order_id)
            JOIN shortages s USING (merchant_id, order_id) WHERE s.quantity > 0""",
         merchants,

@@ -5,6 +5,7 @@ Renders only; see https://shopify.dev/docs/api/webhooks. Most amounts are there 
 
 from __future__ import annotations
 
+from simulators.shopify import payload_outcomes as outcomes
 from simulators.shopify import payload_parts as parts
 from simulators.shopify.amounts import bought, current, received, refunded, written
 from simulators.shopify.render import Json, bag, stamp, tax_lines
@@ -106,11 +107,11 @@ def order_payload(order: SimOrder, shop: Shop) -> Json:
         "customer": parts.customer(buyer, order, currency) if buyer else None,
         **parts.discounts(order),
         "fulfillments": [
-            parts.fulfillment(made, order, shop.location_id, currency) for made in order.fulfillments
+            outcomes.fulfillment(made, order, shop.location_id, currency) for made in order.fulfillments
         ],
         "line_items": [parts.line(item, currency) for item in order.lines],
         "payment_terms": None,
-        "refunds": [parts.refund(made, order, shop.location_id, currency) for made in order.refunds],
+        "refunds": [outcomes.refund(made, order, shop.location_id, currency) for made in order.refunds],
         "shipping_address": home if order.shipping else None,
         "shipping_lines": parts.shipping(order, currency),
         "returns": [],

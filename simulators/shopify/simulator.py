@@ -10,7 +10,7 @@ from aiohttp import web
 
 from simulators.books import Books
 from simulators.courier import Courier, Webhook
-from simulators.shopify import afterwards, payload, payload_parts
+from simulators.shopify import afterwards, payload, payload_outcomes
 from simulators.shopify.api import Api
 from simulators.shopify.cost import Bucket
 from simulators.shopify.render import Json, body_of
@@ -22,6 +22,7 @@ from simulators.shopify.subscriptions import Subscriptions
 from simulators.shopify.things import Buyer, Discount, SimFulfillment, SimOrder, SimRefund, SimVariant
 from simulators.shopify.views_lines import LineViews
 from simulators.shopify.views_orders import OrderViews
+from simulators.shopify.views_outcomes import OutcomeViews
 from simulators.shopify.views_stock import StockViews
 from simulators.shopify.webhooks import header_maker
 
@@ -51,7 +52,8 @@ class ShopifySimulator:
             domain=shop, currency=currency, seed=seed, now=now, books=self.books, tell=self._tell
         )
         stock = StockViews(self._shop)
-        self._orders = OrderViews(self._shop, stock, LineViews(self._shop, stock))
+        lines = LineViews(self._shop, stock)
+        self._orders = OrderViews(self._shop, stock, lines, OutcomeViews(self._shop, stock, lines))
         self._subscriptions = Subscriptions(self._shop)
         root = Root(self._shop, stock, self._orders, StockWriter(self._shop, stock), self._subscriptions)
         self._api = Api(root, Bucket(*cost_bucket, now), self.books)
@@ -178,10 +180,10 @@ class ShopifySimulator:
             return body_of(payload.edit_payload(order, line, difference, shop.next_id()))
         if topic == "refunds/create":
             order, made = subject
-            return body_of(payload_parts.refund(made, order, shop.location_id, shop.currency))
+            return body_of(payload_outcomes.refund(made, order, shop.location_id, shop.currency))
         if topic == "fulfillments/create":
             order, made = subject
-            return body_of(payload_parts.fulfillment(made, order, shop.location_id, shop.currency))
+            return body_of(payload_outcomes.fulfillment(made, order, shop.location_id, shop.currency))
         if topic == "inventory_levels/update":
             return body_of(payload.level_payload(subject, shop))
         return self.webhook_payload(subject)

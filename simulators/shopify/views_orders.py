@@ -14,6 +14,7 @@ from simulators.shopify.shop import Shop
 from simulators.shopify.things import SimOrder, gid
 from simulators.shopify.values import customer, instant, mailing_address, money_bag, tax_lines
 from simulators.shopify.views_lines import LineViews
+from simulators.shopify.views_outcomes import OutcomeViews
 from simulators.shopify.views_stock import StockViews
 
 ONLINE_STORE = {
@@ -32,6 +33,7 @@ class OrderViews:
     shop: Shop
     stock: StockViews
     lines: LineViews
+    outcomes: OutcomeViews
     _shown: dict[int, tuple[int, Json]] = field(default_factory=dict)
 
     def order(self, order: SimOrder) -> Json:
@@ -101,10 +103,16 @@ class OrderViews:
             "lineItems": listed(lambda: lines),
             "shippingLine": shipping[0][1] if shipping else None,
             "shippingLines": listed(lambda: shipping),
-            "fulfillments": lambda _, first=None, **__: self.lines.fulfillments(order, dict(lines))[:first],
-            "refunds": lambda _, first=None: self.lines.refunds(order, dict(lines))[:first],
+            "fulfillments": lambda _, first=None, **__: [
+                self.outcomes.fulfillment(made, order, dict(lines)) for made in order.fulfillments[:first]
+            ],
+            "refunds": lambda _, first=None: [
+                self.outcomes.refund(made, order, dict(lines)) for made in order.refunds[:first]
+            ],
             "returns": listed(list),
-            "transactions": lambda _, first=None, **__: self.lines.transactions(order)[:first],
+            "transactions": lambda _, first=None, **__: [
+                self.outcomes.transaction(paid, order) for paid in order.transactions[:first]
+            ],
             "customer": customer(buyer, order.created_at) if buyer else None,
             "customerLocale": buyer.locale if buyer else None,
             "billingAddress": address,

@@ -109,6 +109,12 @@ async def _answer(
     query = _folded(request)
     if path == "/wp-json":
         return api_shop.index(shop.face(home), query)
+    authorization = request.headers.get("Authorization", "")
+    known = not plain and shop.keys.known(
+        request.method, f"{home}{request.path}", dict(request.query), authorization
+    )
+    if known:
+        headers |= _KNOWN_CALLER
     found, args = _find(path)
     method = "GET" if request.method == "HEAD" else request.method
     if method in ("PATCH", "POST") and "PUT" in found.handlers:
@@ -117,11 +123,9 @@ async def _answer(
     if handler is None:
         raise _no_route()
     shop.books.calls[f"{method} {found.name}"] += 1
-    authorization = request.headers.get("Authorization", "")
-    raw = dict(request.query)
-    if plain or not shop.keys.known(request.method, f"{home}{request.path}", raw, authorization):
+    if not known:
         raise _stranger(method, found.name)
-    headers |= {"Allow": found.allow, **_KNOWN_CALLER}
+    headers["Allow"] = found.allow
     body = await _body(request)
     return await handler(Call(shop, request.path, query, body, args, shop.face(home)))
 

@@ -38,7 +38,9 @@ async def index(call: Call) -> Answer:
     ]
     order_by = call.choice("orderby", ("date", "id", "modified"), "date")
     if order_by != "modified":
-        found.sort(key=lambda order: (order.created, order.order_id) if order_by == "date" else (order.order_id,))
+        found.sort(
+            key=lambda order: (order.created, order.order_id) if order_by == "date" else (order.order_id,)
+        )
     if call.choice("order", ("asc", "desc"), "desc") == "desc":
         found.reverse()
     defaults = [(f"status[{at}]", status) for at, status in enumerate(statuses)]

@@ -24,13 +24,15 @@ def product(item: SimProduct, face: Face, *, written: bool = False) -> dict[str,
         "id": item.product_id,
         "name": item.name,
         "slug": slug(item.name),
-        **_head(item, face),
+        "permalink": _permalink(item, face),
+        **_dates(item, face),
         "type": item.kind,
         "status": item.status,
         "featured": False,
         "catalog_visibility": "visible",
         "description": "",
         "short_description": "",
+        "sku": item.shown_sku,
         **_prices(item, face),
         "purchasable": True,
         "total_sales": "0" if variation else item.total_sales,
@@ -86,8 +88,10 @@ def variation(item: SimProduct, parent: SimProduct, face: Face) -> dict[str, Any
     return {
         "id": item.product_id,
         "type": "variation",
-        **_head(item, face),
+        **_dates(item, face),
         "description": "",
+        "permalink": _permalink(item, face),
+        "sku": item.shown_sku,
         "global_unique_id": item.gtin,
         **_prices(item, face),
         "status": item.status,
@@ -112,11 +116,13 @@ def variation(item: SimProduct, parent: SimProduct, face: Face) -> dict[str, Any
     }
 
 
-def _head(item: SimProduct, face: Face) -> dict[str, Any]:
+def _permalink(item: SimProduct, face: Face) -> str:
     chosen = "&".join(f"attribute_{slug(name)}={quote(option)}" for name, option in item.options)
+    return f"{face.home}/product/{slug((item.parent or item).name)}/" + (f"?{chosen}" if chosen else "")
+
+
+def _dates(item: SimProduct, face: Face) -> dict[str, Any]:
     return {
-        "permalink": f"{face.home}/product/{slug((item.parent or item).name)}/"
-        + (f"?{chosen}" if chosen else ""),
         "date_created": face.local(item.created),
         "date_created_gmt": gmt(item.created),
         "date_modified": face.local(item.modified),
@@ -127,7 +133,6 @@ def _head(item: SimProduct, face: Face) -> dict[str, Any]:
 def _prices(item: SimProduct, face: Face) -> dict[str, Any]:
     price = face.money(item.price)
     return {
-        "sku": item.shown_sku,
         "price": price,
         "regular_price": "" if item.variations else price,
         "sale_price": "",

@@ -137,6 +137,10 @@ class Hooks:
         except (aiohttp.ClientError, TimeoutError):
             pass
 
+    async def pinged(self) -> None:
+        """Waits for the pings that deliveries set off."""
+        await asyncio.gather(*self._pings)
+
     def _heard(self, headers: Any, delivered: bool) -> None:
         hook = self.hooks.get(int(headers["X-WC-Webhook-ID"]))
         if hook is None or headers["X-WC-Webhook-Source"] != self.source() + "/":

@@ -36,8 +36,12 @@ def test_a_basket_with_one_missing_line_sells_nothing(shop: WooCommerceSimulator
     assert not shop.books.sales
 
 
-@pytest.mark.parametrize(("status", "left"), [("pending", 5), ("processing", 3), ("on-hold", 3), ("completed", 3)])
-def test_only_a_pending_order_leaves_the_count_alone(shop: WooCommerceSimulator, status: str, left: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "left"), [("pending", 5), ("processing", 3), ("on-hold", 3), ("completed", 3)]
+)
+def test_only_a_pending_order_leaves_the_count_alone(
+    shop: WooCommerceSimulator, status: str, left: int
+) -> None:
     shop.checkout([("MUG", 2)], status=status)
 
     assert stock(shop, "MUG") == left

@@ -1,0 +1,175 @@
+"""Accept deliveries: what queued during one commit is committed by the next, and nobody hears yes before.
+
+There is no timer that gathers a batch: while a commit is on its way the next batch forms by itself, so a quiet hub
+answers at once and a busy one shares each commit among hundreds. Does not know HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from core.errors import FairwayError
+from core.log import get_log
+from core.store import deliveries
+from core.store.database import RETRYABLE, Database
+from core.store.deliveries import Incoming
+from core.usecases.count_intake import IntakeCounts
+
+BATCH = 500  # deliveries in one commit
+LANES = 2  # commits on their way at once
+MAX_WAITING = 20_000  # deliveries waiting; more are refused at once
+MAX_WAITING_BYTES = 64 * 1024 * 1024  # of their sealed bodies
+PATIENCE_S = 1.5  # wait for a lane, or for a database session; then the sender is asked to come again
+COMMIT_S = 3.0  # from then on to the end of the commit: senders give up after 5 s
+RING_S = 0.05  # what the bell may take
+
+log = get_log("intake")
+
+
+class NotStored(FairwayError):
+    """No commit was seen in time. The delivery may be stored all the same: sent again, it counts once."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    item: Incoming
+    since: float
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def settle(self, error: NotStored | None = None) -> None:
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_exception(error) if error else waiter.set_result(None)
+
+
+class Intake:
+    """Commits deliveries in groups. Make one per process, inside its event loop; `close` it at the end.
+
+    *ring* is told "drain" after commits, best effort; what it does not do in 50 ms is dropped and counted.
+    """
+
+    def __init__(self, database: Database, ring: Callable[[str], Awaitable[None]]) -> None:
+        self._database = database
+        self._ring = ring
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[_Waiting] = deque()
+        self._known: dict[bytes, _Waiting] = {}  # waiting or being committed, by dedupe key
+        self._bytes = 0
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._shedding: asyncio.TimerHandle | None = None
+        self._bell: asyncio.Task[None] | None = None
+        self._bell_again = False
+        self.counts = IntakeCounts(database)
+        self.ring_failures = 0
+
+    async def accept(self, item: Incoming) -> None:
+        """Return after the commit that holds *item*; raises `NotStored` when that takes too long or fails."""
+        entry = self._known.get(item.dedupe_key)
+        if entry is None:
+            if len(self._queue) >= MAX_WAITING or self._bytes >= MAX_WAITING_BYTES:
+                raise NotStored("Too many deliveries are waiting to be stored.")
+            entry = _Waiting(item, self._loop.time())
+            self._known[item.dedupe_key] = entry
+            self._queue.append(entry)
+            self._bytes += len(item.sealed)
+            if len(self._lanes) < LANES:
+                lane = self._loop.create_task(self._lane())
+                self._lanes.add(lane)
+                lane.add_done_callback(self._lanes.discard)
+            if self._shedding is None:
+                self._shedding = self._loop.call_later(PATIENCE_S, self._shed)
+        # The same bytes at the same time share one row and one answer.
+        waiter = self._loop.create_future()
+        entry.waiters.append(waiter)
+        await waiter
+
+    async def close(self) -> None:
+        """Commit what waits, then the counters; nothing may be accepted any more."""
+        while self._lanes:
+            await asyncio.wait(self._lanes)
+        if self._shedding:
+            self._shedding.cancel()
+        if self._bell:
+            await asyncio.wait([self._bell])
+        await self.counts.close()
+
+    async def _lane(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH))]
+            self._bytes -= sum(len(entry.item.sealed) for entry in batch)
+            try:
+                new = await self._commit(batch)
+            except Exception as error:  # noqa: BLE001 - whatever it was, every sender gets an answer
+                log.warning("a batch was not stored", exc_info=error, extra={"fields": {"deliveries": len(batch)}})
+                self._forget(batch, NotStored("The database did not store it."))
+                continue
+            self._forget(batch, None)
+            self._count(batch, new)
+            self._wake()
+
+    async def _commit(self, batch: list[_Waiting]) -> Counter[int]:
+        """Store *batch*; a lost connection or a deadlock gets one more try, which finds what had committed."""
+        try:
+            return await self._try(batch)
+        except RETRYABLE:
+            return await self._try(batch)
+
+    async def _try(self, batch: list[_Waiting]) -> Counter[int]:
+        items = [entry.item for entry in batch]
+        # Senders are answered in time even by a database that hangs; the commit itself is never cut off.
+        late = self._loop.call_later(PATIENCE_S, self._give_up, batch)
+        try:
+            async with self._database.transaction({item.merchant_id for item in items}) as tx:
+                late.cancel()
+                late = self._loop.call_later(COMMIT_S, self._give_up, batch)
+                return Counter(await deliveries.add_counted(tx, items))
+        finally:
+            late.cancel()
+
+    def _give_up(self, batch: list[_Waiting]) -> None:
+        self._forget(batch, NotStored("The database did not answer in time."))
+
+    def _forget(self, batch: list[_Waiting], error: NotStored | None) -> None:
+        for entry in batch:
+            if self._known.get(entry.item.dedupe_key) is entry:
+                del self._known[entry.item.dedupe_key]
+            entry.settle(error)
+
+    def _shed(self) -> None:
+        """Answer those whose turn did not come in time, oldest first."""
+        self._shedding = None
+        limit = self._loop.time() - PATIENCE_S
+        while self._queue and self._queue[0].since <= limit:
+            entry = self._queue.popleft()
+            self._bytes -= len(entry.item.sealed)
+            self._forget([entry], NotStored("Its turn to be stored did not come in time."))
+        if self._queue:
+            self._shedding = self._loop.call_at(self._queue[0].since + PATIENCE_S, self._shed)
+
+    def _count(self, batch: list[_Waiting], new: Counter[int]) -> None:
+        for entry in batch:
+            fresh = new[entry.item.merchant_id] > 0
+            new[entry.item.merchant_id] -= fresh
+            again = len(entry.waiters) - fresh
+            self.counts.add(entry.item.merchant_id, entry.item.received_at, accepted=int(fresh), duplicate=again)
+
+    def _wake(self) -> None:
+        """Ring once more after the ring that is on its way, so that the last commit is always announced."""
+        if self._bell is None:
+            self._bell = self._loop.create_task(self._ring_bell())
+        else:
+            self._bell_again = True
+
+    async def _ring_bell(self) -> None:
+        try:
+            async with asyncio.timeout(RING_S):
+                await self._ring("drain")
+        except Exception:  # noqa: BLE001 - the workers' own polling finds the work
+            self.ring_failures += 1
+        self._bell = None
+        if self._bell_again:
+            self._bell_again = False
+            self._wake()

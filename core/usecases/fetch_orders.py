@@ -1,0 +1,61 @@
+"""Fetch orders that a delivery could not settle by itself: look at the channel and store what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.errors import ChannelError, Recovery
+from core.hub import Hub
+from core.net import drive
+from core.rules.backoff import pause_after
+from core.store import connections, fetches
+from core.store.schedule import Lease, held
+from core.usecases.lease import NEVER, LostLease
+from core.usecases.store_page import store_page
+
+BATCH = 50
+
+
+@dataclass(slots=True)
+class Fetched:
+    looked: int = 0
+    failed: int = 0
+
+
+async def fetch_orders(hub: Hub, lease: Lease) -> Fetched:
+    """Look at every order that is wanted now; raises `ChannelError` when the line itself is down."""
+    account = await hub.account(lease.merchant_id, lease.connection_id)
+    done = Fetched()
+    while True:
+        async with hub.database.transaction([lease.merchant_id]) as tx:
+            linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
+            if linked.status != "active":
+                return done
+            line = await hub.line(tx, linked)
+            wanted = await fetches.due(tx, lease.merchant_id, lease.connection_id, hub.clock(), BATCH)
+        if not wanted:
+            return done
+        for want in wanted:
+            try:
+                page = await drive(account.connector.fetch_order(want.channel_order_id), line)
+            except ChannelError as error:
+                if error.recovery is not Recovery.ASK:
+                    raise
+                done.failed += 1
+                pause = pause_after(error, want.attempts)
+                async with hub.database.transaction([lease.merchant_id]) as tx:
+                    await fetches.put_off(tx, lease, want, hub.clock() + pause, str(error))
+                continue
+            async with hub.database.transaction([lease.merchant_id]) as tx:
+                if not await held(tx, lease):
+                    raise LostLease
+                await store_page(tx, account, page, "fetch", hub.clock())
+                await fetches.served(tx, lease, want)
+            done.looked += 1
+        await hub.wake.ring("drain")
+
+
+async def next_fetch(hub: Hub, lease: Lease, _result: object) -> datetime:
+    async with hub.database.transaction([lease.merchant_id]) as tx:
+        return await fetches.next_due(tx, lease.merchant_id, lease.connection_id) or NEVER

@@ -1,0 +1,76 @@
+"""Pull the catalogue: listings and live quantities of a connection, matched to variants by SKU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.connector import ListsCatalog
+from core.errors import ChannelError, ErrorCode
+from core.hub import Hub
+from core.net import drive
+from core.store import connections, listings, schedule
+from core.store.schedule import Lease, held
+from core.usecases.lease import LostLease
+
+MAX_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cataloged:
+    listings: int
+    matched: int
+
+
+async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
+    """Read every page; each is stored by itself. The first order pull becomes due when the catalogue is known."""
+    account = await hub.account(lease.merchant_id, lease.connection_id)
+    connector = account.connector
+    if not isinstance(connector, ListsCatalog):
+        return Cataloged(0, 0)
+    async with hub.database.transaction([lease.merchant_id]) as tx:
+        linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
+        line = await hub.line(tx, linked)
+    if linked.status != "active":
+        return Cataloged(0, 0)
+    places = await drive(connector.pull_locations(), line)
+    async with hub.database.transaction([lease.merchant_id]) as tx:
+        default = await listings.default_location(tx, lease.merchant_id)
+        for place in places:
+            if place.active:
+                await listings.map_location_once(
+                    tx, lease.merchant_id, lease.connection_id, place.channel_location_id, default, place.name
+                )
+    cursor: str | None = None
+    seen: set[str] = set()
+    count = matched = 0
+    while True:
+        page = await drive(connector.pull_catalog(cursor), line)
+        now = hub.clock()
+        live = [
+            (item.channel_item_id, level.channel_location_id, level.quantity)
+            for item in page.listings
+            for level in item.levels
+            if level.quantity is not None
+        ]
+        async with hub.database.transaction([lease.merchant_id]) as tx:
+            if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
+                raise LostLease
+            await listings.put_listings(tx, lease.merchant_id, lease.connection_id, page.listings, now)
+            matched += await listings.match_by_sku(tx, lease.merchant_id, lease.connection_id)
+            await listings.put_levels(tx, lease.merchant_id, lease.connection_id, live, now)
+        count += len(page.listings)
+        if page.next_cursor is None:
+            break
+        cursor = page.next_cursor
+        if cursor in seen or len(seen) > MAX_PAGES:
+            raise ChannelError(ErrorCode.UNEXPECTED, "the catalogue's pages do not come to an end")
+        seen.add(cursor)
+    async with hub.database.transaction([lease.merchant_id]) as tx:
+        await schedule.ring(tx, "pull", [(lease.merchant_id, lease.connection_id)], hub.clock())
+    await hub.wake.ring("relevel")
+    return Cataloged(count, matched)
+
+
+async def next_catalog(hub: Hub, _lease: Lease, _result: object) -> datetime:
+    return hub.clock() + timedelta(seconds=hub.settings.catalog_every_s)
