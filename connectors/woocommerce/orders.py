@@ -23,7 +23,7 @@ def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
 
     An order changed meanwhile moves to the end, so page numbers would skip its neighbours. Instead each page
     asks anew from the newest second seen, that second included. *cursor* is "SECOND", or
-    "SECOND BEFORE ID,ID,..." within a second that alone fills a page.
+    "SECOND PAGE ID,ID,..." within a second that alone fills a page.
     https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders
     """
     if cursor is None:
@@ -32,8 +32,8 @@ def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
     second, *inside = cursor.split(" ")
     since = utc(second)
     if inside:
-        before, seen = inside
-        return (yield from _within_second(since, window, int(before), [int(i) for i in seen.split(",")]))
+        page, seen = inside
+        return (yield from _within_second(since, window, int(page), [int(i) for i in seen.split(",")]))
     return (yield from _from_second(since, window))
 
 
@@ -48,20 +48,19 @@ def _from_second(since: datetime, window: Window) -> Flow[Page]:
     if newest > since:
         return _page(found, _written(newest))
     # One second alone fills the page: go through it by id.
-    return (yield from _within_second(since, window, 0, ()))
+    return (yield from _within_second(since, window, 1, ()))
 
 
-def _within_second(since: datetime, window: Window, before: int, seen: Sequence[int]) -> Flow[Page]:
-    """The orders of one second by id, after the last of *seen*; *before* it lie so many that are not in *seen*.
+def _within_second(since: datetime, window: Window, page: int, seen: Sequence[int]) -> Flow[Page]:
+    """The orders of one second by id, after the last of *seen*.
 
-    Orders only leave a second, which moves the others forward. So that none is skipped, all of the last page but
-    its last order are left out, and the next page must begin at or before that one; where it does not, step back.
+    Orders only leave a second, which moves the others forward. So the next page must begin at or before the
+    last order seen; where it does not, step back. Leaving out orders seen makes it begin just there.
     """
     until = min(window.until, since + _SECOND)
-    last_id = seen[-1] if seen else 0
-    page = before // PAGE_SIZE + 1
+    last_id, without = (seen[-1], seen[:-1]) if seen else (0, ())
     for _ in range(_MAX_STEPS):
-        found = rows((yield _list(since, until, "id", page, seen)))
+        found = rows((yield _list(since, until, "id", page, without)))
         ids = [_id(row) for row in found]
         if page > 1 and (not ids or ids[0] > last_id):
             page -= 1
@@ -71,8 +70,9 @@ def _within_second(since: datetime, window: Window, before: int, seen: Sequence[
             after = since + _SECOND
             return _page(new, _written(after)) if new else (yield from _from_second(after, window))
         if new:
-            before = (page - 1) * PAGE_SIZE + len(seen[:-1]) + len(found) - len(new)
-            return _page(new, f"{_written(since)} {before} {_joined(ids[-len(new) :])}")
+            before = (page - 1) * PAGE_SIZE + len(without)  # so many orders lie before this page
+            kept = -before % PAGE_SIZE  # with so many more a page ends
+            return _page(new, f"{_written(since)} {(before + kept) // PAGE_SIZE + 1} {_joined(ids[kept:])}")
         page += 1
     raise ChannelError(ErrorCode.UNEXPECTED, "the shop's list of orders changes faster than it can be read")
 

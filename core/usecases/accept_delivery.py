@@ -1,7 +1,7 @@
 """Accept deliveries: what queued during one commit is committed by the next, and nobody hears yes before.
 
-There is no timer that gathers a batch: while a commit is on its way the next batch forms by itself, so a quiet hub
-answers at once and a busy one shares each commit among hundreds. Does not know HTTP.
+There is no timer that gathers a batch: while a commit is on its way the next batch forms by itself, so a quiet
+hub answers at once and a busy one shares each commit among hundreds. Does not know HTTP.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RING_S = 0.05  # what the bell may take
 log = get_log("intake")
 
 
-class NotStored(FairwayError):
+class NotStored(FairwayError):  # noqa: N818 - it may be stored after all
     """No commit was seen in time. The delivery may be stored all the same: sent again, it counts once."""
 
 
@@ -39,10 +39,15 @@ class _Waiting:
     since: float
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
 
-    def settle(self, error: NotStored | None = None) -> None:
+    def settle(self, refusal: str) -> None:
+        """Answer all senders: yes, or why not."""
         for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_exception(error) if error else waiter.set_result(None)
+            if waiter.done():
+                continue
+            if refusal:
+                waiter.set_exception(NotStored(refusal))
+            else:
+                waiter.set_result(None)
 
 
 class Intake:
@@ -59,6 +64,7 @@ class Intake:
         self._known: dict[bytes, _Waiting] = {}  # waiting or being committed, by dedupe key
         self._bytes = 0
         self._lanes: set[asyncio.Task[None]] = set()
+        self._open_lanes = 0  # tasks leave _lanes a moment after they looked at the queue for the last time
         self._shedding: asyncio.TimerHandle | None = None
         self._bell: asyncio.Task[None] | None = None
         self._bell_again = False
@@ -75,7 +81,8 @@ class Intake:
             self._known[item.dedupe_key] = entry
             self._queue.append(entry)
             self._bytes += len(item.sealed)
-            if len(self._lanes) < LANES:
+            if self._open_lanes < LANES:
+                self._open_lanes += 1
                 lane = self._loop.create_task(self._lane())
                 self._lanes.add(lane)
                 lane.add_done_callback(self._lanes.discard)
@@ -88,11 +95,12 @@ class Intake:
 
     async def close(self) -> None:
         """Commit what waits, then the counters; nothing may be accepted any more."""
-        while self._lanes:
-            await asyncio.wait(self._lanes)
+        if self._lanes:
+            # Longer than that nobody waits: all senders have had their answer.
+            await asyncio.wait(self._lanes, timeout=PATIENCE_S + COMMIT_S)
         if self._shedding:
             self._shedding.cancel()
-        if self._bell:
+        while self._bell:
             await asyncio.wait([self._bell])
         await self.counts.close()
 
@@ -102,16 +110,19 @@ class Intake:
             self._bytes -= sum(len(entry.item.sealed) for entry in batch)
             try:
                 new = await self._commit(batch)
-            except Exception as error:  # noqa: BLE001 - whatever it was, every sender gets an answer
-                log.warning("a batch was not stored", exc_info=error, extra={"fields": {"deliveries": len(batch)}})
-                self._forget(batch, NotStored("The database did not store it."))
+            except Exception as error:  # whatever it was, every sender gets an answer
+                log.warning(
+                    "a batch was not stored", exc_info=error, extra={"fields": {"deliveries": len(batch)}}
+                )
+                self._settle(batch, "The database did not store it.")
                 continue
-            self._forget(batch, None)
+            self._settle(batch, "")
             self._count(batch, new)
             self._wake()
+        self._open_lanes -= 1
 
     async def _commit(self, batch: list[_Waiting]) -> Counter[int]:
-        """Store *batch*; a lost connection or a deadlock gets one more try, which finds what had committed."""
+        """Store *batch*; a lost connection or a deadlock gets one more try, which finds what committed."""
         try:
             return await self._try(batch)
         except RETRYABLE:
@@ -130,13 +141,13 @@ class Intake:
             late.cancel()
 
     def _give_up(self, batch: list[_Waiting]) -> None:
-        self._forget(batch, NotStored("The database did not answer in time."))
+        self._settle(batch, "The database did not answer in time.")
 
-    def _forget(self, batch: list[_Waiting], error: NotStored | None) -> None:
+    def _settle(self, batch: list[_Waiting], refusal: str) -> None:
         for entry in batch:
             if self._known.get(entry.item.dedupe_key) is entry:
                 del self._known[entry.item.dedupe_key]
-            entry.settle(error)
+            entry.settle(refusal)
 
     def _shed(self) -> None:
         """Answer those whose turn did not come in time, oldest first."""
@@ -145,7 +156,7 @@ class Intake:
         while self._queue and self._queue[0].since <= limit:
             entry = self._queue.popleft()
             self._bytes -= len(entry.item.sealed)
-            self._forget([entry], NotStored("Its turn to be stored did not come in time."))
+            self._settle([entry], "Its turn to be stored did not come in time.")
         if self._queue:
             self._shedding = self._loop.call_at(self._queue[0].since + PATIENCE_S, self._shed)
 
@@ -154,7 +165,9 @@ class Intake:
             fresh = new[entry.item.merchant_id] > 0
             new[entry.item.merchant_id] -= fresh
             again = len(entry.waiters) - fresh
-            self.counts.add(entry.item.merchant_id, entry.item.received_at, accepted=int(fresh), duplicate=again)
+            self.counts.add(
+                entry.item.merchant_id, entry.item.received_at, accepted=int(fresh), duplicate=again
+            )
 
     def _wake(self) -> None:
         """Ring once more after the ring that is on its way, so that the last commit is always announced."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 
 from core.log import get_log
@@ -23,6 +24,7 @@ class IntakeCounts:
         self._loop = asyncio.get_running_loop()
         self._kept: dict[tuple[int, datetime], list[int]] = {}
         self._writer: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     def add(
         self, merchant_id: int, at: datetime, *, accepted: int = 0, duplicate: int = 0, rejected: int = 0
@@ -36,15 +38,18 @@ class IntakeCounts:
             self._writer = self._loop.create_task(self._write_later())
 
     async def close(self) -> None:
+        self._closing.set()
         if self._writer:
-            self._writer.cancel()
             await asyncio.wait([self._writer])
-        await self._write()
 
     async def _write_later(self) -> None:
         while self._kept:
-            await asyncio.sleep(EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._closing.wait()
             await self._write()
+            if self._closing.is_set():
+                break
         self._writer = None
 
     async def _write(self) -> None:
@@ -54,7 +59,7 @@ class IntakeCounts:
         try:
             async with self._database.transaction({merchant for merchant, _ in counts}) as tx:
                 await deliveries.count_intake(tx, counts)
-        except Exception as error:  # noqa: BLE001 - counters must not stop what they count
+        except Exception as error:  # counters must not stop what they count
             log.warning("counters were not written", exc_info=error)
             for key, row in counts.items():
                 if len(self._kept) < MAX_KEPT:

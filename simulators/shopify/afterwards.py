@@ -40,6 +40,8 @@ def edit(shop: Shop, order: SimOrder, sku: str, quantity: int) -> bool:
         shop.books.restocks.append(Sale(order.key, sku, -difference, at))
         line.removed -= difference
     order.edited = True
+    if current(order).total > received(order) - refunded(order) > 0:
+        order.financial_status = "partially_paid"
     shop.touch(order, at)
     shop.tell("orders/edited", (order, line or order.lines[-1], difference))
     shop.tell("orders/updated", order)
@@ -131,12 +133,15 @@ def _take_back(shop: Shop, order: SimOrder, sku: str, quantity: int, *, restock:
             if not part:
                 continue
             quantity -= part
+            worth = line.total(line.current_quantity)
             if restock_type == "cancel":
                 line.removed += part
             else:
                 line.returned += part
-            word = restock_type if restock else "no_restock"
-            taken.append(SimRefundLine(shop.next_id(), line, part, word, shipped=restock_type == "return"))
+            # The difference, so that rounding a discount cannot lose a cent between refunds.
+            worth -= line.total(line.current_quantity)
+            word, shipped = restock_type if restock else "no_restock", restock_type == "return"
+            taken.append(SimRefundLine(shop.next_id(), line, part, worth, word, shipped=shipped))
     return taken
 
 

@@ -23,6 +23,7 @@ Asked = Mapping[str, Any]  # the arguments of a connection: first, after, revers
 
 MAX_PAGE = 250
 _TERM = re.compile(r"(\w+):(>=|<=|>|<|=)?(?:'([^']*)'|\"([^\"]*)\"|(\S+))")
+_NOT_SIMULATED = re.compile(r"[()*]|\bOR\b|\bNOT\b|(?:^|\s)-\w+:")
 _INSTANT = datetime.resolution
 
 
@@ -55,6 +56,9 @@ class Term:
 
 
 def terms(query: str | None) -> list[Term]:
+    """The conditions of *query*, all of which must hold; raises GraphQLError for what is not simulated."""
+    if query and _NOT_SIMULATED.search(query):
+        raise refused(f"only terms joined by AND are simulated, not {query!r}")
     return [
         Term(found[1], found[2] or "=", found[3] or found[4] or found[5] or "")
         for found in _TERM.finditer(query or "")

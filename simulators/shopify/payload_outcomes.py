@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulators.shopify.amounts import written
-from simulators.shopify.payload_parts import line, shipping
+from simulators.shopify.payload_parts import address, line, shipping
 from simulators.shopify.render import Json, bag, stamp
 from simulators.shopify.things import SimFulfillment, SimOrder, SimRefund, SimTransaction, contained_tax, gid
 
@@ -28,6 +28,15 @@ def fulfillment(made: SimFulfillment, order: SimOrder, location_id: int, currenc
         "tracking_urls": [made.tracking_url],
         "updated_at": stamp(made.created_at),
         "line_items": [{**line(part.line, currency), "quantity": part.quantity} for part in made.lines],
+    }
+
+
+def fulfillment_payload(made: SimFulfillment, order: SimOrder, location_id: int, currency: str) -> Json:
+    """`fulfillments/create` adds to the parcel whom it goes to."""
+    buyer = order.buyer
+    return fulfillment(made, order, location_id, currency) | {
+        "email": buyer.email if buyer else None,
+        "destination": address(buyer) if buyer else None,
     }
 
 

@@ -133,6 +133,8 @@ class Shop:
         discount: Discount | None,
     ) -> SimOrder | None:
         wanted = [(self.variant(name), quantity) for name, quantity in basket]
+        if not wanted or any(quantity < 1 for _, quantity in wanted):
+            raise ValueError("a basket holds at least one unit of everything in it")
         at = self.moment()
         needed: Counter[SimVariant] = Counter()
         for variant, quantity in wanted:

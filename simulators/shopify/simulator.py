@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -57,6 +58,9 @@ class ShopifySimulator:
         self._subscriptions = Subscriptions(self._shop)
         root = Root(self._shop, stock, self._orders, StockWriter(self._shop, stock), self._subscriptions)
         self._api = Api(root, Bucket(*cost_bucket, now), self.books)
+        self._hook_ids = random.Random(
+            f"webhooks of {seed}"
+        )  # its own, so that buyers do not depend on hooks
         self._rendered: tuple[int, int, bytes] = (0, 0, b"")
 
     @property
@@ -170,7 +174,7 @@ class ShopifySimulator:
         address = self.subscriptions.get(topic)
         if address is None:
             return
-        headers = header_maker(topic, self._shop.domain, self._shop.rng, self._shop.now())
+        headers = header_maker(topic, self._shop.domain, self._hook_ids, self._shop.now())
         self._courier.post(Webhook(address, self._body(topic, subject), self._secret, headers))
 
     def _body(self, topic: str, subject: Any) -> bytes:
@@ -183,7 +187,7 @@ class ShopifySimulator:
             return body_of(payload_outcomes.refund(made, order, shop.location_id, shop.currency))
         if topic == "fulfillments/create":
             order, made = subject
-            return body_of(payload_outcomes.fulfillment(made, order, shop.location_id, shop.currency))
+            return body_of(payload_outcomes.fulfillment_payload(made, order, shop.location_id, shop.currency))
         if topic == "inventory_levels/update":
             return body_of(payload.level_payload(subject, shop))
         return self.webhook_payload(subject)

@@ -155,12 +155,9 @@ class SimRefundLine:
     refund_line_id: int
     line: SimLine
     quantity: int
+    subtotal: int
     restock_type: str  # "cancel", "return" or "no_restock"
     shipped: bool
-
-    @property
-    def subtotal(self) -> int:
-        return self.line.total(self.quantity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ async def _answer(
     path = f"/wp-json{plain}" if plain else request.path.removesuffix("/")
     query = _folded(request)
     if path == "/wp-json":
-        return api_shop.index(shop.face(home), query)
+        return api_shop.index(shop.face(home), query, shop.clock())
     authorization = request.headers.get("Authorization", "")
     known = not plain and shop.keys.known(
         request.method, f"{home}{request.path}", dict(request.query), authorization

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
-from simulators.woocommerce.face import Face, links
+from simulators.woocommerce.face import Face, links, number
 from simulators.woocommerce.payloads import VERSION
 from simulators.woocommerce.rest import Answer, Call, select
 
@@ -15,14 +16,14 @@ _NAMES = {
 }
 
 
-def index(face: Face, query: Mapping[str, str]) -> Answer:
+def index(face: Face, query: Mapping[str, str], at: datetime) -> Answer:
     """What anybody may read at /wp-json/."""
     body = {
         "name": "Demo Shop",
         "description": "",
         "url": face.home,
         "home": face.home,
-        "gmt_offset": 1,
+        "gmt_offset": number((at.astimezone(face.zone).utcoffset() or timedelta()) / timedelta(hours=1)),
         "timezone_string": face.zone.key,
         "namespaces": ["oembed/1.0", "wc/v3", "wc/v2", "wc/v1", "wc/store", "wc/store/v1", "wp/v2"],
         "authentication": {},

@@ -52,7 +52,7 @@ class Hub:
 
 
 def selections_of(name: str, above: tuple[str, ...] = ()) -> list[str]:
-    """Every field of the type *name*, with everything below it that does not lead back to a type above."""
+    """Every field of the type *name*, with what is up to four types below it and none of those above."""
     kind = schema().type_map[name]
     if not isinstance(kind, GraphQLObjectType):
         return ["__typename"]
@@ -65,7 +65,7 @@ def selections_of(name: str, above: tuple[str, ...] = ()) -> list[str]:
         call = field_name + (f"({', '.join(f'{key}: {_VALUES[key]}' for key in needed)})" if needed else "")
         if is_leaf_type(below):
             found.append(call)
-        elif below.name not in above:
+        elif below.name not in above and len(above) < 4:
             found.append(f"{call} {{ {' '.join(selections_of(below.name, (*above, name)))} }}")
     return found
 

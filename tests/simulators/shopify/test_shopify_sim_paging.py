@@ -97,6 +97,12 @@ def test_orders_can_be_searched_by_words(shop: ShopifySimulator, clock: Clock) -
     assert set(found("status:any colour:blue")) == set(keys)
 
 
+def test_a_search_that_is_not_simulated_is_refused(shop: ShopifySimulator) -> None:
+    answer = shop.answer(ORDERS, {"first": 1, "query": "status:open OR status:closed"})
+
+    assert "only terms joined by AND" in answer["errors"][0]["message"]
+
+
 def test_a_cursor_of_another_list_is_refused(shop: ShopifySimulator, clock: Clock) -> None:
     sell(shop, clock, 2)
     cursor = shop.answer("{ orders(first: 1, sortKey: CREATED_AT) { pageInfo { endCursor } } }")["data"][

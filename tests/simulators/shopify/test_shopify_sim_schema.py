@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from graphql import introspection_from_schema, parse, validate
-from shopify_sim_rig import selections_of
+from shopify_sim_rig import Clock, selections_of
 
 from simulators.shopify import Discount, ShopifySimulator
 from simulators.shopify.api import schema
@@ -63,7 +63,7 @@ def written(kind: Any) -> str:
     return str(kind["name"])
 
 
-def test_every_field_of_every_thing_is_answered(shop: ShopifySimulator) -> None:
+def test_every_field_of_every_thing_is_answered(shop: ShopifySimulator, clock: Clock) -> None:
     order = shop.checkout([("MUG", 2), ("LAMP", 1)], discount=Discount("TEN", 10), properties={"Gift": "yes"})
     till = shop.checkout([("LAMP", 1)], source_name="pos")
     assert order
@@ -85,12 +85,12 @@ def test_every_field_of_every_thing_is_answered(shop: ShopifySimulator) -> None:
         "currentAppInstallation": "AppInstallation",
     }
 
-    problems = [
-        answer["errors"][0]
-        for root, kind in roots.items()
-        for selection in selections_of(kind)
-        if "errors" in (answer := shop.answer(f"{{ {root} {{ {selection} }} }}"))
-    ]
+    problems = []
+    for root, kind in roots.items():
+        for selection in selections_of(kind):
+            clock.pass_seconds(60)  # the bucket fills again
+            answer = shop.answer(f"{{ {root} {{ {selection} }} }}")
+            problems += answer.get("errors", [])
 
     assert problems == []
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
+from shopify_sim_rig import DOMAIN, Clock
 
-from simulators.shopify import ShopifySimulator
+from simulators.courier import Courier
+from simulators.shopify import Discount, ShopifySimulator
 
-
-STOCK = """query($query: String!) { productVariants(first: 1, query: $query) { nodes { inventoryItem {
-    inventoryLevels(first: 1) { nodes { quantities(names: ["available", "on_hand"]) { quantity } } } } } } }"""
+STOCK = """query($query: String!) { productVariants(first: 1, query: $query) { nodes {
+    inventoryItem { inventoryLevels(first: 1) { nodes {
+        quantities(names: ["available", "on_hand"]) { quantity } } } } } } }"""
 
 
 def stock(shop: ShopifySimulator, sku: str) -> tuple[int, int]:
@@ -54,13 +58,28 @@ def test_a_variant_can_be_named_by_its_ids(shop: ShopifySimulator) -> None:
         shop.checkout([("CHAIR", 1)])
 
 
-def test_the_same_seed_makes_the_same_orders(shop: ShopifySimulator) -> None:
-    order = shop.checkout([("MUG", 1)])
+def test_the_same_seed_makes_the_same_orders(clock: Clock) -> None:
+    def first_order(seed: int) -> bytes:
+        shop = ShopifySimulator(
+            shop=DOMAIN,
+            access_token="",
+            client_secret="",
+            seed=seed,
+            courier=Courier(random.Random()),
+            now=clock,
+        )
+        shop.add_variant(sku="MUG", title="Mug", price="12.50", quantity=5)
+        order = shop.checkout([("MUG", 1)])
+        assert order is not None
+        assert order.order_id > 2**53
+        return shop.webhook_payload(order)
 
-    assert order is not None
-    assert order.order_id > 2**53
-    assert order.buyer is not None
-    assert order.buyer.name == shop.orders[order.key].buyer.name  # type: ignore[union-attr]
+    assert first_order(1) == first_order(1) != first_order(2)
+
+
+def test_an_empty_basket_is_no_order(shop: ShopifySimulator) -> None:
+    with pytest.raises(ValueError, match="at least one unit"):
+        shop.checkout([("MUG", 0)])
 
 
 def test_a_cancelled_order_gives_its_units_back(shop: ShopifySimulator) -> None:
@@ -117,3 +136,22 @@ def test_an_edit_takes_and_gives_units(shop: ShopifySimulator) -> None:
     assert stock(shop, "MUG") == (4, 5)
     assert stock(shop, "LAMP") == (46, 50)
     assert shop.books.sold() == {"MUG": 1, "LAMP": 4}
+
+
+def test_partial_refunds_of_a_discounted_line_give_back_every_cent(shop: ShopifySimulator) -> None:
+    order = shop.checkout([("MUG", 3)], discount=Discount("ODD", 7))
+    assert order is not None
+
+    parts = [shop.refund(order.key, {"MUG": 1}) for _ in range(3)]
+
+    assert sum(paid.amount for part in parts for paid in part.transactions) == 3 * 1250 - 262
+    assert order.financial_status == "partially_refunded"  # the shipping is still paid
+
+
+def test_an_order_edited_upwards_is_not_paid_any_more(shop: ShopifySimulator) -> None:
+    order = shop.checkout([("MUG", 1)])
+    assert order is not None
+
+    shop.edit(order.key, "MUG", 2)
+
+    assert order.financial_status == "partially_paid"

@@ -130,6 +130,15 @@ def test_a_full_refund_by_lines_restocks_and_ends_the_order(shop: WooCommerceSim
         shop.refund(order.order_id, amount="0.01")
 
 
+def test_a_refund_without_restock_leaves_the_count_alone(shop: WooCommerceSimulator) -> None:
+    order = shop.checkout([("MUG", 2)])
+    assert order is not None
+
+    shop.refund(order.order_id, lines={order.lines[0].item_id: 2}, restock=False)
+
+    assert stock(shop, "MUG") == 3
+
+
 def test_status_refunded_gives_money_back_but_no_stock(shop: WooCommerceSimulator) -> None:
     order = shop.checkout([("MUG", 2)])
     assert order is not None

@@ -8,6 +8,7 @@ from base64 import b64encode
 
 from woo_sim_rig import HOOK_SECRET, Clock, Hub, Rest
 
+from simulators.courier import Faults
 from simulators.woocommerce import SimOrder, StoreCourier, WooCommerceSimulator
 
 
@@ -93,6 +94,36 @@ async def test_trash_and_restore_are_announced(
 
     assert hub.topics() == ["order.deleted", "order.restored"]
     assert hub.received[0][1] == f'{{"id":{order.order_id}}}'.encode()
+
+
+async def test_the_merchant_takes_an_order_out_of_the_trash_silently(
+    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+) -> None:
+    order = bought(shop)
+    shop.trash(order.order_id)
+    shop.subscribe("order.updated", hub.url)
+
+    shop.set_status(order.order_id, "completed")
+    shop.set_status(order.order_id, "processing")
+    await courier.settled()
+
+    assert hub.topics() == ["order.updated"]
+
+
+async def test_a_faulty_courier_brings_copies_with_a_wrong_signature(
+    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+) -> None:
+    courier.faults = Faults(copies=3, bad_signature=1.0)
+    shop.subscribe("order.created", hub.url)
+
+    bought(shop)
+    await courier.settled()
+
+    (body,) = {body for _, body in hub.received}
+    (sent,) = {headers["X-WC-Webhook-Signature"] for headers, _ in hub.received}
+    right = b64encode(hmac.new(HOOK_SECRET.encode(), body, hashlib.sha256).digest()).decode()
+    assert len(hub.received) == 3
+    assert sent != right
 
 
 async def test_a_trashed_product_is_announced_as_a_coupon_too(
