@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from core.flow import encode
 from core.model.money import CURRENCIES, Money, Presented, exponent, parse_amount
 
 MAX_TEXT = 10_000  # characters of one text; the raw body keeps the rest
@@ -23,6 +24,7 @@ _RFC3339 = re.compile(
 _ID = re.compile(r"[1-9][0-9]{0,38}|0\Z")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _REGION = re.compile(r"(?:[A-Z]{2}-)?([A-Z0-9]{1,3})")
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,40})?")
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -265,6 +267,45 @@ def region_code(value: Any) -> str | None:
     return match[1] if match else None
 
 
+def bag_or_amount(value: list[Any]) -> Money | None:
+    """[money bag, amount, currency]: the bag where there is one, else the plain amount; nothing without both.
+
+    >>> bag_or_amount([None, "19.90", "EUR"]).amount
+    Decimal('19.90')
+    """
+    bag, plain, code = value
+    filled = isinstance(bag, dict) and bool(bag.get("shop_money") or bag.get("shopMoney"))
+    if filled or (bag is not None and plain in (None, "")):
+        return money_set(bag)
+    return money([plain, code])
+
+
+def amount(value: Any) -> Decimal:
+    """An amount whose currency is another field's business."""
+    return parse_amount(value)
+
+
+def number(value: Any) -> str:
+    """A number as the shortest decimal text: 0.20 and "0.2" are the same rate.
+
+    >>> number(Decimal("0.20")), number(0)
+    ('0.2', '0')
+    """
+    plain = format(value, "f") if isinstance(value, Decimal) else text(value)
+    if not _NUMBER.fullmatch(plain):
+        raise ValueError(f"{_shown(value)} is not a number")
+    return format(Decimal(plain).normalize(), "f")
+
+
+def written(value: Any) -> str:
+    """Whatever a buyer or an app put there: text as it is, anything else as JSON.
+
+    >>> written("engraving"), written(True), written([1, 2])
+    ('engraving', 'true', '[1,2]')
+    """
+    return text(value if isinstance(value, str) else encode(value).decode("utf-8", "replace"))
+
+
 def _shown(value: Any) -> str:
     return repr(value)[:60] if isinstance(value, str | int | Decimal | None) else type(value).__name__
 
@@ -292,7 +333,11 @@ VERBS: dict[str, Callable[[Any], Any]] = {
     "first_id": first_id,
     "net": net,
     "region_code": region_code,
+    "bag_or_amount": bag_or_amount,
+    "amount": amount,
+    "number": number,
+    "written": written,
 }
 LIST_VERBS = frozenset(
-    {"money", "join", "first", "first_id", "net"}
+    {"money", "join", "first", "first_id", "net", "bag_or_amount"}
 )  # get every source, the missing ones as None

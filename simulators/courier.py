@@ -14,7 +14,8 @@ import aiohttp
 @dataclass(frozen=True, slots=True)
 class Faults:
     """*copies* of each webhook, shuffled; the share that never comes; the share that is signed with a wrong
-    secret; the longest delay in seconds."""
+    secret; the longest delay in seconds.
+    """
 
     copies: int = 1
     lost: float = 0.0
@@ -24,12 +25,15 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One webhook to carry. *headers* makes the headers for a secret, so that a wrong one can be tried."""
+    """One webhook to carry. *headers* makes the headers for a secret, so that a wrong one can be tried.
+    *answered* is told the status of each answer, None where there was none.
+    """
 
     url: str
     body: bytes
     secret: str
     headers: Callable[[bytes, str], dict[str, str]]
+    answered: Callable[[int | None], None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -78,11 +82,16 @@ class Courier:
         assert self._gate is not None  # noqa: S101 - made with the session
         async with self._gate:
             self.counts["sent"] += 1
+            status: int | None = None
             try:
                 async with self._session.post(
-                    webhook.url, data=webhook.body, headers=webhook.headers(webhook.body, secret)
+                    webhook.url,
+                    data=webhook.body,
+                    headers=webhook.headers(webhook.body, secret),
+                    allow_redirects=False,
                 ) as answer:
-                    outcome = {200: "accepted", 401: "rejected"}.get(answer.status, "failed")
-            except aiohttp.ClientError:
-                outcome = "failed"
-        self.counts[outcome] += 1
+                    status = answer.status
+            except (aiohttp.ClientError, TimeoutError):
+                status = None
+        self.counts[{200: "accepted", 401: "rejected"}.get(status or 0, "failed")] += 1
+        webhook.answered(status)

@@ -1,7 +1,7 @@
 """`POST /hooks/TOKEN/TOPIC`: find the connection, read the raw body, prove it, have it stored, answer 200.
 
-The body is never parsed here. Not authentic: 401 or 404, nothing stored. Authentic: 200 whatever it says, after
-the commit. No commit seen: 503.
+The body is never parsed here. Not authentic: 401 or 404, nothing stored. Authentic: 200 whatever it says,
+after the commit. No commit seen: 503.
 """
 
 from __future__ import annotations
@@ -130,12 +130,13 @@ def _headers(request: web.Request) -> dict[str, str]:
 
 
 def _kept(delivery: Delivery) -> dict[str, str]:
-    # PostgreSQL's JSON takes neither lone surrogates nor NUL, and one bad header would fail a whole batch.
-    return {
-        name: "".join(char if " " <= char <= "~" else "?" for char in value[:MAX_HEADER])
-        for name, value in delivery.headers.items()
-        if name in KEPT_HEADERS
-    }
+    kept = {}
+    for name, value in delivery.headers.items():
+        if name in KEPT_HEADERS:
+            text = value[:MAX_HEADER]
+            # PostgreSQL's JSON takes neither lone surrogates nor NUL: one such header would fail a whole batch.
+            kept[name] = text if text.isascii() and text.isprintable() else ascii(text)
+    return kept
 
 
 def _alarm(edge: Edge, hook: Hook, now: datetime, what: str) -> None:

@@ -8,7 +8,10 @@ from webhooks.edge import health, ready
 from webhooks.hooks import expect, receive
 
 # Anything stranger than this in a path (dot segments, empty segments, escapes) is no address of ours.
-_HOOK = "/hooks/{token:[A-Za-z0-9_-]{1,64}}/{topic:[A-Za-z0-9][A-Za-z0-9._:-]{0,63}(?:/[A-Za-z0-9][A-Za-z0-9._:-]{0,63}){0,3}}"
+_HOOK = (
+    "/hooks/{token:[A-Za-z0-9_-]{1,64}}"
+    "/{topic:[A-Za-z0-9][A-Za-z0-9._:-]{0,63}(?:/[A-Za-z0-9][A-Za-z0-9._:-]{0,63}){0,3}}"
+)
 
 
 def routes() -> list[web.RouteDef]:

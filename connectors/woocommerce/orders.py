@@ -58,7 +58,7 @@ def _within_second(since: datetime, window: Window, page: int, seen: Sequence[in
     last order seen; where it does not, step back. Leaving out orders seen makes it begin just there.
     """
     until = min(window.until, since + _SECOND)
-    last_id, without = (seen[-1], seen[:-1]) if seen else (0, ())
+    last_id, without = (seen[-1], list(seen[:-1])) if seen else (0, [])
     for _ in range(_MAX_STEPS):
         found = rows((yield _list(since, until, "id", page, without)))
         ids = [_id(row) for row in found]
@@ -69,11 +69,11 @@ def _within_second(since: datetime, window: Window, page: int, seen: Sequence[in
         if len(found) < PAGE_SIZE:
             after = since + _SECOND
             return _page(new, _written(after)) if new else (yield from _from_second(after, window))
+        before = (page - 1) * PAGE_SIZE + len(without)  # so many orders lie before these
+        kept = -before % PAGE_SIZE  # with so many of these not left out, the last of them begins a page
+        page, without = (before + kept) // PAGE_SIZE + 1, ids[kept:-1]
         if new:
-            before = (page - 1) * PAGE_SIZE + len(without)  # so many orders lie before this page
-            kept = -before % PAGE_SIZE  # with so many more a page ends
-            return _page(new, f"{_written(since)} {(before + kept) // PAGE_SIZE + 1} {_joined(ids[kept:])}")
-        page += 1
+            return _page(new, f"{_written(since)} {page} {_joined(ids[kept:])}")
     raise ChannelError(ErrorCode.UNEXPECTED, "the shop's list of orders changes faster than it can be read")
 
 

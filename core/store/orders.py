@@ -179,6 +179,28 @@ async def put_holds(tx: Connection, rows: Sequence[tuple[int, int, list[dict[str
     )
 
 
+async def lock_ids(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -> None:
+    """Lock orders by id, in the order in which everybody locks them."""
+    await tx.fetch(
+        """SELECT 1 FROM orders WHERE merchant_id = $1 AND order_id = ANY ($2::bigint[])
+           ORDER BY merchant_id, connection_id, channel_order_id FOR UPDATE""",
+        merchant_id,
+        order_ids,
+    )
+
+
+async def lift_hold(tx: Connection, merchant_id: int, order_ids: Sequence[int], code: str) -> None:
+    """Take the holds of one code off orders."""
+    await tx.execute(
+        """UPDATE orders SET holds = coalesce((SELECT jsonb_agg(h) FROM jsonb_array_elements(holds) h
+             WHERE h ->> 'code' <> $3), '[]')
+           WHERE merchant_id = $1 AND order_id = ANY ($2::bigint[])""",
+        merchant_id,
+        order_ids,
+        code,
+    )
+
+
 async def reservations_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
     """What the shelves hold for orders given as parallel arrays, in the order it was taken."""
     return await tx.fetch(

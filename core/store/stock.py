@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.store.database import Connection, Row, columns
+from core.store.database import Connection, Row, columns, declare
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,16 @@ async def mark_dirty(tx: Connection, variants: Iterable[tuple[int, int]], now: d
         [pair[1] for pair in wanted],
         now,
     )
+
+
+async def merchants_short(tx: Connection, merchants: Sequence[int]) -> list[int]:
+    """Which of *merchants* have a shortage that free units could fill."""
+    await declare(tx, merchants)
+    rows = await tx.fetch(
+        """SELECT DISTINCT sh.merchant_id FROM shortages sh
+           JOIN stock s USING (merchant_id, variant_id) WHERE sh.quantity > 0 AND s.on_hand > s.reserved"""
+    )
+    return sorted(row["merchant_id"] for row in rows)
 
 
 async def open_shortages(tx: Connection, merchant_id: int, limit: int) -> list[Row]:

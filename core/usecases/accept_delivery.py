@@ -1,7 +1,7 @@
 """Accept deliveries: what queued during one commit is committed by the next, and nobody hears yes before.
 
-There is no timer that gathers a batch: while a commit is on its way the next batch forms by itself, so a quiet
-hub answers at once and a busy one shares each commit among hundreds. Does not know HTTP.
+There is no timer that gathers a batch: while a commit is on its way the next batch forms by itself, so a
+quiet hub answers at once and a busy one shares each commit among hundreds. Does not know HTTP.
 """
 
 from __future__ import annotations

@@ -7,6 +7,5 @@ https://developer.woocommerce.com/docs/apis/rest-api/
 from simulators.woocommerce.catalogue import Variation
 from simulators.woocommerce.model import SimOrder, SimProduct
 from simulators.woocommerce.shop import WooCommerceSimulator
-from simulators.woocommerce.webhooks import StoreCourier
 
-__all__ = ["SimOrder", "SimProduct", "StoreCourier", "Variation", "WooCommerceSimulator"]
+__all__ = ["SimOrder", "SimProduct", "Variation", "WooCommerceSimulator"]

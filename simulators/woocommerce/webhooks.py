@@ -9,8 +9,6 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import SimpleNamespace
-from typing import Any
 
 import aiohttp
 
@@ -18,41 +16,6 @@ from simulators.courier import Courier, Webhook
 from simulators.woocommerce.topics import TOPICS
 
 _AGENT = "WooCommerce/11.0.1 Hookshot (WordPress/7.1)"
-
-
-@dataclass
-class StoreCourier(Courier):
-    """A courier that tells the shop how each delivery was answered, so that it can switch off webhooks.
-
-    A plain Courier delivers just as well; a shop using one never learns of failures.
-    """
-
-    listeners: list[Callable[[Any, bool], None]] = field(default_factory=list)
-
-    async def _carry(self, webhook: Webhook, secret: str, delay_s: float) -> None:
-        if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_request_end.append(self._answered)
-            trace.on_request_exception.append(self._broken)
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=10), trace_configs=[trace]
-            )
-            self._gate = asyncio.Semaphore(self.in_flight)
-        await super()._carry(webhook, secret, delay_s)
-
-    async def _answered(
-        self, _: aiohttp.ClientSession, __: SimpleNamespace, end: aiohttp.TraceRequestEndParams
-    ) -> None:
-        # The store follows no redirect, yet counts 301 and 302 as delivered.
-        first = (*end.response.history, end.response)[0]
-        for heard in self.listeners:
-            heard(end.headers, 200 <= first.status <= 302)
-
-    async def _broken(
-        self, _: aiohttp.ClientSession, __: SimpleNamespace, end: aiohttp.TraceRequestExceptionParams
-    ) -> None:
-        for heard in self.listeners:
-            heard(end.headers, False)
 
 
 @dataclass(slots=True)
@@ -79,10 +42,6 @@ class Hooks:
     hooks: dict[int, Hook] = field(default_factory=dict)
     _last_id: int = 0
     _pings: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        if isinstance(self.courier, StoreCourier):
-            self.courier.listeners.append(self._heard)
 
     def add(self, topic: str, url: str, secret: str, *, name: str = "", status: str = "active") -> Hook:
         if topic not in TOPICS:
@@ -121,7 +80,16 @@ class Hooks:
         def headers(content: bytes, secret: str) -> dict[str, str]:
             return fixed | {"X-WC-Webhook-Signature": signature(content, secret)}
 
-        self.courier.post(Webhook(hook.url, body, hook.secret, headers))
+        # The store follows no redirect, yet counts 301 and 302 as delivered.
+        self.courier.post(
+            Webhook(
+                hook.url,
+                body,
+                hook.secret,
+                headers,
+                lambda status: self._heard(hook, delivered=status is not None and 200 <= status <= 302),
+            )
+        )
 
     async def ping(self, hook: Hook) -> None:
         """An unsigned form post without any X-WC header. Failing only leaves it pending."""
@@ -141,10 +109,7 @@ class Hooks:
         """Waits for the pings that deliveries set off."""
         await asyncio.gather(*self._pings)
 
-    def _heard(self, headers: Any, delivered: bool) -> None:
-        hook = self.hooks.get(int(headers["X-WC-Webhook-ID"]))
-        if hook is None or headers["X-WC-Webhook-Source"] != self.source() + "/":
-            return
+    def _heard(self, hook: Hook, *, delivered: bool) -> None:
         hook.modified = self.clock()
         if delivered:
             hook.failures = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from core.connector import Delivery, Notice, OrderRead, Unreadable
 from core.flow import decode, encode
 from core.model.order import Order, PaymentStatus, Source
 from mappings.engine import unread_fields
-from tests.connectors.woocommerce.conftest import PAYLOAD
 
+PAYLOAD = Path(__file__).parent / "payloads" / "order.json"
 Read = Callable[..., Order]
 
 

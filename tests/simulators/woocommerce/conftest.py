@@ -10,8 +10,9 @@ import pytest
 from aiohttp import web
 from woo_sim_rig import HOOK_SECRET, KEY, SECRET, Clock, Hub, Rest
 
+from simulators.courier import Courier
 from simulators.serving import serve
-from simulators.woocommerce import StoreCourier, Variation, WooCommerceSimulator
+from simulators.woocommerce import Variation, WooCommerceSimulator
 
 
 @pytest.fixture
@@ -20,14 +21,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def courier() -> AsyncIterator[StoreCourier]:
-    courier = StoreCourier(random.Random(1))
+async def courier() -> AsyncIterator[Courier]:
+    courier = Courier(random.Random(1))
     yield courier
     await courier.close()
 
 
 @pytest.fixture
-def shop(clock: Clock, courier: StoreCourier) -> WooCommerceSimulator:
+def shop(clock: Clock, courier: Courier) -> WooCommerceSimulator:
     """A mug (5 counted), an uncounted poster, shirts counted by variation, socks counted at the parent."""
     shop = WooCommerceSimulator(
         consumer_key=KEY,

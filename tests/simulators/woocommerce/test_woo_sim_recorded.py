@@ -8,7 +8,8 @@ import pytest
 from woo_sim_recordings import decoded, exchanges, keys, named, needs_recordings
 from woo_sim_rig import Clock, Hub, Rest
 
-from simulators.woocommerce import StoreCourier, WooCommerceSimulator
+from simulators.courier import Courier
+from simulators.woocommerce import WooCommerceSimulator
 from simulators.woocommerce.face import encode
 
 pytestmark = needs_recordings
@@ -114,7 +115,7 @@ async def test_products_and_variations_have_exactly_the_keys_of_real_ones(
 
 
 async def test_webhook_bodies_and_headers_are_those_of_real_deliveries(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub
 ) -> None:
     for topic in ("order.created", "product.updated"):
         shop.subscribe(topic, hub.url)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from woo_sim_rig import HOOK_SECRET, KEY, SECRET, Hub
 
+from simulators.courier import Courier
 from simulators.serving import serve
-from simulators.woocommerce import StoreCourier, WooCommerceSimulator
+from simulators.woocommerce import WooCommerceSimulator
 
 woocommerce = pytest.importorskip(
     "woocommerce", reason="the vendor's client (PyPI: woocommerce) is not installed"
@@ -20,7 +21,7 @@ woocommerce = pytest.importorskip(
 
 
 @pytest.fixture
-def shop(courier: StoreCourier) -> WooCommerceSimulator:
+def shop(courier: Courier) -> WooCommerceSimulator:
     """On real time, since the client stamps its signatures with it."""
     shop = WooCommerceSimulator(
         consumer_key=KEY,
@@ -109,7 +110,7 @@ async def test_it_writes_stock_in_a_batch(shop: WooCommerceSimulator, client: An
 
 
 async def test_it_sets_up_and_removes_a_webhook(
-    shop: WooCommerceSimulator, courier: StoreCourier, client: Any, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, client: Any, hub: Hub
 ) -> None:
     body = {"name": "n", "topic": "order.created", "delivery_url": hub.url, "secret": "s"}
 

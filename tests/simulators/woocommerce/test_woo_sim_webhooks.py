@@ -9,7 +9,8 @@ from base64 import b64encode
 from woo_sim_rig import HOOK_SECRET, Clock, Hub, Rest
 
 from simulators.courier import Faults
-from simulators.woocommerce import SimOrder, StoreCourier, WooCommerceSimulator
+from simulators.courier import Courier
+from simulators.woocommerce import SimOrder, WooCommerceSimulator
 
 
 def bought(shop: WooCommerceSimulator) -> SimOrder:
@@ -19,7 +20,7 @@ def bought(shop: WooCommerceSimulator) -> SimOrder:
 
 
 async def test_a_delivery_is_signed_over_its_raw_ascii_body(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub
 ) -> None:
     hook = shop.subscribe("order.created", hub.url)
 
@@ -37,7 +38,7 @@ async def test_a_delivery_is_signed_over_its_raw_ascii_body(
 
 
 async def test_a_checkout_announces_the_update_before_the_creation(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub
 ) -> None:
     for topic in ("order.created", "order.updated", "product.updated"):
         shop.subscribe(topic, hub.url)
@@ -51,7 +52,7 @@ async def test_a_checkout_announces_the_update_before_the_creation(
 
 
 async def test_the_order_of_topics_differs_between_checkout_and_rest(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub, rest: Rest
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub, rest: Rest
 ) -> None:
     courier.in_flight = 1
     for topic in ("order.created", "order.updated"):
@@ -66,7 +67,7 @@ async def test_the_order_of_topics_differs_between_checkout_and_rest(
 
 
 async def test_deliveries_of_one_second_share_their_id(
-    shop: WooCommerceSimulator, clock: Clock, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, clock: Clock, courier: Courier, hub: Hub
 ) -> None:
     shop.subscribe("order.created", hub.url)
 
@@ -80,7 +81,7 @@ async def test_deliveries_of_one_second_share_their_id(
 
 
 async def test_trash_and_restore_are_announced(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub
 ) -> None:
     order = bought(shop)
     courier.in_flight = 1
@@ -97,7 +98,7 @@ async def test_trash_and_restore_are_announced(
 
 
 async def test_the_merchant_takes_an_order_out_of_the_trash_silently(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub
 ) -> None:
     order = bought(shop)
     shop.trash(order.order_id)
@@ -111,7 +112,7 @@ async def test_the_merchant_takes_an_order_out_of_the_trash_silently(
 
 
 async def test_a_faulty_courier_brings_copies_with_a_wrong_signature(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub
 ) -> None:
     courier.faults = Faults(copies=3, bad_signature=1.0)
     shop.subscribe("order.created", hub.url)
@@ -127,7 +128,7 @@ async def test_a_faulty_courier_brings_copies_with_a_wrong_signature(
 
 
 async def test_a_trashed_product_is_announced_as_a_coupon_too(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub, rest: Rest
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub, rest: Rest
 ) -> None:
     for topic in ("product.deleted", "coupon.deleted"):
         shop.subscribe(topic, hub.url)
@@ -153,7 +154,7 @@ async def test_a_new_webhook_is_pinged_unsigned_before_its_creation_is_answered(
 
 
 async def test_entities_in_a_secret_are_decoded_before_signing(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub, rest: Rest
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub, rest: Rest
 ) -> None:
     await rest(
         "POST", "webhooks", {"topic": "order.created", "delivery_url": hub.url, "secret": "a&amp;b&quot;ü"}
@@ -167,14 +168,14 @@ async def test_entities_in_a_secret_are_decoded_before_signing(
     assert headers["X-WC-Webhook-Signature"] == expected
 
 
-async def fail(shop: WooCommerceSimulator, courier: StoreCourier, times: int) -> None:
+async def fail(shop: WooCommerceSimulator, courier: Courier, times: int) -> None:
     for _ in range(times):
         bought(shop)
         await courier.settled()
 
 
 async def test_the_seventh_failure_in_a_row_switches_off(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub
 ) -> None:
     hook = shop.subscribe("order.created", hub.url)
     hub.status = 500
@@ -188,7 +189,7 @@ async def test_the_seventh_failure_in_a_row_switches_off(
 
 
 async def test_switched_on_again_one_failure_is_enough_and_one_success_forgives(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub, rest: Rest
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub, rest: Rest
 ) -> None:
     hook = shop.subscribe("order.created", hub.url)
     path = f"webhooks/{hook.hook_id}"
@@ -209,7 +210,7 @@ async def test_switched_on_again_one_failure_is_enough_and_one_success_forgives(
 
 
 async def test_nobody_listening_counts_as_a_failure(
-    shop: WooCommerceSimulator, courier: StoreCourier
+    shop: WooCommerceSimulator, courier: Courier
 ) -> None:
     hook = shop.subscribe("order.created", "http://127.0.0.1:9/hook")
 
@@ -219,7 +220,7 @@ async def test_nobody_listening_counts_as_a_failure(
 
 
 async def test_a_redirect_counts_as_delivered(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub
 ) -> None:
     hook = shop.subscribe("order.created", hub.url)
     hub.status = 302
@@ -230,7 +231,7 @@ async def test_a_redirect_counts_as_delivered(
 
 
 async def test_a_failed_ping_is_tried_again_after_each_delivery(
-    shop: WooCommerceSimulator, courier: StoreCourier, hub: Hub, rest: Rest
+    shop: WooCommerceSimulator, courier: Courier, hub: Hub, rest: Rest
 ) -> None:
     hub.status = 500
     _, hook, _ = await rest(

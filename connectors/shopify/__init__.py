@@ -1,0 +1,29 @@
+"""The Shopify connector, assembled from its parts; holds no behaviour of its own."""
+
+from __future__ import annotations
+
+from connectors import load_manifest
+from connectors.shopify import catalog, orders, outbound, webhooks, wire
+from core.connector import Manifest
+
+
+class Shopify:
+    """A `Connector` that also ListsCatalog, WritesStock and Subscribes."""
+
+    manifest: Manifest = load_manifest(__name__)
+
+    base_url = staticmethod(wire.base_url)
+    authorize = staticmethod(wire.authorize)
+    classify = staticmethod(wire.classify)
+    check_account = staticmethod(wire.check_account)
+    verify = staticmethod(webhooks.verify)
+    read = staticmethod(webhooks.read)
+    subscribe = staticmethod(webhooks.subscribe)
+    pull_orders = staticmethod(orders.pull_orders)
+    fetch_order = staticmethod(orders.fetch_order)
+    pull_locations = staticmethod(catalog.pull_locations)
+    pull_catalog = staticmethod(catalog.pull_catalog)
+    push_stock = staticmethod(outbound.push_stock)
+
+
+CONNECTOR = Shopify()

@@ -1,0 +1,107 @@
+"""All kinds of work in one place, each a function that does what is due and says whether there is more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from core.hub import Hub
+from core.log import get_log
+from core.store.database import RETRYABLE
+from core.usecases.drain import SLICE, drain
+from core.usecases.fetch_orders import fetch_orders, next_fetch
+from core.usecases.fill_shortages import fill_shortages
+from core.usecases.lease import run_due
+from core.usecases.probe import next_probe, probe
+from core.usecases.pull_catalog import next_catalog, pull_catalog
+from core.usecases.pull_orders import next_pull, pull_orders
+from core.usecases.push_stock import next_push, push_stock
+from core.usecases.relevel import SLICE as VARIANTS
+from core.usecases.relevel import relevel
+
+SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
+
+log = get_log("jobs")
+
+
+async def _drain(hub: Hub) -> bool:
+    return (await drain(hub)).claimed >= SLICE // 2
+
+
+async def _relevel(hub: Hub) -> bool:
+    await fill_shortages(hub)
+    return (await relevel(hub)).variants >= VARIANTS
+
+
+async def _pull(hub: Hub) -> bool:
+    return bool(await run_due(hub, "pull", pull_orders, next_pull))
+
+
+async def _fetch(hub: Hub) -> bool:
+    return bool(await run_due(hub, "fetch", fetch_orders, next_fetch))
+
+
+async def _catalog(hub: Hub) -> bool:
+    return bool(await run_due(hub, "catalog", pull_catalog, next_catalog))
+
+
+async def _push(hub: Hub) -> bool:
+    return bool(await run_due(hub, "push", push_stock, next_push))
+
+
+async def _probe(hub: Hub) -> bool:
+    return bool(await run_due(hub, "probe", probe, next_probe))
+
+
+KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
+    "drain": _drain,
+    "relevel": _relevel,
+    "push": _push,
+    "fetch": _fetch,
+    "pull": _pull,
+    "catalog": _catalog,
+    "probe": _probe,
+}
+
+
+class Worker:
+    """Does work when rung and looks for it by itself in between. One spell of a kind at a time."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._busy = {kind: asyncio.Lock() for kind in KINDS}
+        self._down = False
+
+    async def spell(self, kind: str) -> None:
+        """Do *kind* until nothing is due or the spell is over. A ring during a spell is not lost: it runs after."""
+        async with self._busy[kind]:
+            until = time.monotonic() + SPELL_S
+            while time.monotonic() < until:
+                if not await KINDS[kind](self._hub):
+                    return
+
+    async def look(self) -> None:
+        """One round over all kinds; says once when the database is away and once when it is back."""
+        for kind in KINDS:
+            try:
+                await self.spell(kind)
+            except RETRYABLE as error:
+                if not self._down:
+                    log.warning("the database does not answer", extra={"fields": {"error": type(error).__name__}})
+                self._down = True
+                return
+            except Exception:
+                log.exception("a spell failed", extra={"fields": {"kind": kind}})
+        if self._down:
+            log.info("the database is back")
+            self._down = False
+
+    async def patrol(self, pause: Callable[[], float], stopped: asyncio.Event) -> None:
+        """Look again and again, *pause()* seconds apart, until *stopped*."""
+        while not stopped.is_set():
+            await self.look()
+            try:
+                await asyncio.wait_for(stopped.wait(), pause())
+            except TimeoutError:
+                continue

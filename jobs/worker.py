@@ -1,0 +1,101 @@
+"""A worker process: arq runs rings, a patrol finds what no ring announced, and neither needs the other."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping
+
+from arq.connections import ArqRedis
+from arq.worker import Worker as ArqWorker
+from arq.worker import func
+from redis.exceptions import RedisError
+
+from core.connector import Connector
+from core.hub import open_hub
+from core.log import get_log
+from core.settings import Settings
+from core.wake import Silent
+from jobs.wake import QUEUE, RedisWake, deserialize, open_redis, serialize
+from jobs.work import KINDS, Worker
+
+RUNG_PAUSE_S = 1.0  # between two looks while Redis rings for us
+ALONE_PAUSE_S = 0.05  # between two looks without Redis
+
+log = get_log("worker")
+
+
+async def run_worker(settings: Settings, registry: Mapping[str, Connector]) -> None:
+    """Work until SIGTERM or SIGINT; what is under way then is finished or given back by its lease."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    redis = open_redis(settings.redis_url) if settings.redis_url else None
+    bell = _Bell(redis)
+    async with open_hub(settings, registry, wake=RedisWake(redis) if redis else Silent()) as hub:
+        worker = Worker(hub)
+        listening = asyncio.create_task(bell.listen(worker, stopped))
+        await worker.patrol(bell.pause, stopped)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    if redis:
+        await redis.aclose()
+
+
+class _Bell:
+    """Keeps an arq worker listening, and knows whether it does."""
+
+    def __init__(self, redis: ArqRedis | None) -> None:
+        self._redis = redis
+        self._up = False
+
+    def pause(self) -> float:
+        return RUNG_PAUSE_S if self._up else ALONE_PAUSE_S
+
+    async def listen(self, worker: Worker, stopped: asyncio.Event) -> None:
+        """Run arq's loop; any Redis error ends it, so it is started again after a moment."""
+        if self._redis is None:
+            return
+        pause = 0.2
+        while not stopped.is_set():
+            try:
+                await self._redis.ping()
+                if not self._up:
+                    log.info("Redis rings for us")
+                self._up = True
+                pause = 0.2
+                await self._arq(worker).async_run()
+            except (RedisError, OSError, TimeoutError) as error:
+                if self._up:
+                    log.warning(
+                        "Redis is away; looking for work directly", extra={"fields": {"error": type(error).__name__}}
+                    )
+                self._up = False
+            await asyncio.sleep(pause)
+            pause = min(5.0, pause * 2)
+
+    def _arq(self, worker: Worker) -> ArqWorker:
+        async def work(_context: dict[str, object], kind: str) -> None:
+            if kind in KINDS:
+                await worker.spell(kind)
+
+        return ArqWorker(
+            functions=[func(work, name="work", keep_result=0)],
+            queue_name=QUEUE,
+            redis_pool=self._redis,
+            max_tries=1,
+            retry_jobs=False,
+            keep_result=0,
+            job_timeout=60,
+            max_jobs=len(KINDS),
+            poll_delay=0.05,
+            queue_read_limit=200,
+            health_check_interval=15,
+            log_results=False,
+            allow_abort_jobs=False,
+            handle_signals=False,
+            expires_extra_ms=3_600_000,
+            job_serializer=serialize,
+            job_deserializer=deserialize,
+        )
