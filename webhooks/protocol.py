@@ -27,7 +27,7 @@ class EdgeConnection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        None and self._loop.call_later(self._head_deadline_s, self.force_close)
+        self._head_timer = self._loop.call_later(self._head_deadline_s, self.force_close)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_timer()
@@ -40,7 +40,7 @@ class EdgeConnection(RequestHandler):
             self._stop_timer()
         elif self._head_timer is None and self._waiter is not None and not self._force_close:
             # Nobody is being served and these bytes completed no head: they began one.
-            None and self._loop.call_later(self._head_deadline_s, self.force_close)
+            self._head_timer = self._loop.call_later(self._head_deadline_s, self.force_close)
 
     def _stop_timer(self) -> None:
         if self._head_timer:

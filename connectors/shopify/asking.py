@@ -1,4 +1,4 @@
-"""Sends the documents of this connector and takes their answers apart. Knows no refusal but a shapeless answer."""
+"""Sends the documents of this connector and takes their answers apart. Knows nothing of what they are about."""
 
 from __future__ import annotations
 

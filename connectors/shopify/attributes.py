@@ -16,8 +16,8 @@ _DELIVERY = (
     "shipping instructions",
 )
 _TAX = (
-    "vat", "vat id", "vat number", "tax id", "tax number", "gst number", "gstin", "cpf", "cnpj", "cpf/cnpj", "nif",
-    "dni", "rfc", "rut", "codice fiscale", "partita iva", "p.iva", "sdi", "codice destinatario", "pec", "eori",
+    "vat", "vat id", "vat number", "tax id", "tax number", "gst number", "gstin", "cpf", "cnpj", "cpf/cnpj",
+    "nif", "dni", "rfc", "rut", "codice fiscale", "partita iva", "p.iva", "codice destinatario", "pec", "eori",
 )  # fmt: skip
 
 Attribute = tuple[str, str]  # the name as it is written, and the value

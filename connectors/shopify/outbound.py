@@ -1,4 +1,4 @@
-"""Writes stock to Shopify with compare-and-set, so that no sale we have not heard of is put back on the shelf."""
+"""Writes stock to Shopify with compare-and-set, so that no sale still unheard of is put back on the shelf."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ Written = dict[int, StockWritten]
 def push_stock(writes: Sequence[StockWrite]) -> Flow[tuple[StockWritten, ...]]:
     """Make each item show what is desired; one outcome per write, in their order. At most 250 writes.
 
-    One mutation is all or nothing: what it names as bad is taken out, what was sold meanwhile is computed anew,
-    and the rest is sent again. Raises `ChannelError` only while nothing is decided yet.
+    One mutation is all or nothing: what it names as bad is taken out, what was sold meanwhile is computed
+    anew, and the rest is sent again. Raises `ChannelError` only while nothing is decided yet.
     https://shopify.dev/docs/api/admin-graphql/2026-07/mutations/inventorySetQuantities
     """
     done: Written = {}
@@ -127,7 +127,7 @@ def _after_refusal(
 
 
 def _compared(batch: Batch, writes: Sequence[StockWrite], done: Written) -> Flow[Batch]:
-    """*batch* with what is to be compared; items not there, or that show the right count by now, are settled."""
+    """*batch* with what to compare with; items not there, or with the right count by now, are settled."""
     unknown = [one for one in batch if one.compare is None]
     live = yield from _live([writes[one.place] for one in unknown])
     ready: Batch = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,18 @@ from mappings.engine import Mapping, compile_mapping
 _FILES = Path(mappings.__file__).parent / "shopify"
 PAYLOAD = compile_mapping((_FILES / "order.toml").read_text("utf-8"))
 NODE = compile_mapping((_FILES / "order.graphql.toml").read_text("utf-8"))
-_PAYLOAD_GUARD = load_contract(_FILES / "order.schema.json")
-_NODE_GUARD = load_contract(_FILES / "order.graphql.schema.json")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One of the two spellings of an order."""
+
+    mapping: Mapping
+    guard: Callable[[Any], list[Problem]]
+
+
+_WEBHOOK = _Kind(PAYLOAD, load_contract(_FILES / "order.schema.json"))
+_GRAPHQL = _Kind(NODE, load_contract(_FILES / "order.graphql.schema.json"))
 
 _SOURCES = {"pos": Source.POINT_OF_SALE, "shopify_draft_order": Source.STAFF}
 _LISTS = ("attributes", "groups", "discounts", "codes", "shipping_lines", "taxes", "fulfillments", "refunds")
@@ -32,31 +43,27 @@ _LINE_LISTS = ("properties", "taxes", "allocations")
 def read_payload(payload: dict[str, Any], overrides: Overrides, body: bytes) -> OrderRead | Unreadable:
     """The order in a webhook's body, or why there is none; never raises."""
     tidy, odd = tidied_payload(payload)
-    return _read(PAYLOAD, _PAYLOAD_GUARD, tidy, odd, overrides, body)
+    return _read(tidy, odd, overrides, body, kind=_WEBHOOK)
 
 
 def read_node(node: dict[str, Any], overrides: Overrides, body: bytes) -> OrderRead | Unreadable:
     """The order in a GraphQL node, or why there is none; never raises."""
     tidy, odd = tidied_node(node)
-    return _read(NODE, _NODE_GUARD, tidy, odd, overrides, body)
+    return _read(tidy, odd, overrides, body, kind=_GRAPHQL)
 
 
 def _read(
-    mapping: Mapping,
-    guard: Callable[[Any], list[Problem]],
-    tidy: dict[str, Any],
-    odd: list[Problem],
-    overrides: Overrides,
-    body: bytes,
+    tidy: dict[str, Any], odd: list[Problem], overrides: Overrides, body: bytes, *, kind: _Kind
 ) -> OrderRead | Unreadable:
+    draft = "invoice_sent_at" in tidy and "financial_status" not in tidy
     return read_order(
-        mapping,
+        kind.mapping,
         tidy,
         channel="shopify",
         overrides=overrides,
         body=body,
-        guard=guard,
-        finish=partial(_finish, odd=odd, draft="invoice_sent_at" in tidy and "financial_status" not in tidy),
+        guard=kind.guard,
+        finish=partial(_finish, odd=odd, draft=draft),
     )
 
 

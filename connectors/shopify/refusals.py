@@ -33,7 +33,7 @@ _OF_ONE_ITEM = (
 
 
 def index_of(error: dict[str, Any], count: int) -> int | None:
-    """Which of *count* quantities the error is about; its `field` is like ["input", "quantities", "3", ...]."""
+    """Which of *count* quantities the error is about; its `field` is like ["input", "quantities", "3"]."""
     field = error.get("field")
     for step in field if isinstance(field, list) else ():
         text = str(step)

@@ -63,8 +63,8 @@ def _readable(rows: Any) -> list[dict[str, Any]]:
 def _given_back(values: dict[str, Any], units: list[dict[str, Any]], transactions: Any) -> Money | None:
     """What the refund's transactions paid out, in shop currency.
 
-    They may be in the buyer's currency: then the refunded lines tell what that was for the shop, if they add up
-    to the same amount.
+    They may be in the buyer's currency: then the refunded lines tell what that was for the shop, if they add
+    up to the same amount.
     """
     shop, seen = values["currency"], values["presentment_currency"]
     if shop is None or isinstance(transactions, tuple):  # the payload has no transactions at all

@@ -67,9 +67,9 @@ def read(delivery: Delivery, overrides: Overrides) -> Reading:
 
 
 _KNOWN = (
-    "orders/", "graphql/order", "pull/missing", "refunds/", "returns/", "order_transactions/", "fulfillments/",
-    "fulfillment_events/", "fulfillment_orders/", "products/", "inventory_items/", "inventory_levels/",
-    "app/uninstalled", "customers/redact", "customers/data_request", "shop/redact",
+    "orders/", "graphql/order", "pull/missing", "refunds/", "returns/", "order_transactions/",
+    "fulfillments/", "fulfillment_events/", "fulfillment_orders/", "products/", "inventory_items/",
+    "inventory_levels/", "app/uninstalled", "customers/redact", "customers/data_request", "shop/redact",
 )  # fmt: skip
 
 

@@ -49,7 +49,11 @@ def base_url(settings: Settings) -> str:
 
 
 def authorize(
-    request: Request, credentials: Credentials, base_url: str, now: datetime, nonce: str
+    request: Request,
+    credentials: Credentials,
+    base_url: str,  # noqa: ARG001 - the token is all there is to it, nothing is signed
+    now: datetime,  # noqa: ARG001
+    nonce: str,  # noqa: ARG001
 ) -> Request:
     """Adds the app's token. https://shopify.dev/docs/api/admin-graphql/2026-07#authentication"""
     return request.with_headers(("X-Shopify-Access-Token", credentials["access_token"]))

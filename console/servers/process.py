@@ -182,7 +182,9 @@ class Keeper:
         return False
 
 
-def spawn(program: Program, claim: int, *, signal_at_end: signal.Signals | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    program: Program, claim: int, *, signal_at_end: signal.Signals | None = None, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """Start *program* so that it ends with the calling thread and holds *claim* as long as any of it lives."""
     if program.log_file.exists() and program.log_file.stat().st_size > LOG_MAX:
         program.log_file.replace(program.log_file.with_suffix(".log.1"))
@@ -191,7 +193,7 @@ def spawn(program: Program, claim: int, *, signal_at_end: signal.Signals | None 
     with open(os.open(program.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own command line
             [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), ending, user, *program.command],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=output,
             cwd="/",

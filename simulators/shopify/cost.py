@@ -129,7 +129,7 @@ class Bucket:
         passed = max(0.0, (at - self._at).total_seconds())
         self.available = min(self.maximum, self.available + passed * self.restore_rate)
         self._at = at
-        return True
+        return self.available >= points
 
     def take(self, points: int) -> None:
         self.available -= points

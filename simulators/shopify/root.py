@@ -97,20 +97,23 @@ class Root:
         if kind == "Order":
             order = self.shop.orders.get(number)
             return self.orders.order(order) if order else None
+        if kind in ("Fulfillment", "Refund"):
+            return self.orders.outcome(int(number)) if number.isdecimal() else None
         if kind == "Location":
             return self.stock.location() if number == str(self.shop.location_id) else None
-        find: dict[str, tuple[Callable[[SimVariant], str], Callable[[SimVariant], Json]]] = {
-            "ProductVariant": (lambda variant: str(variant.variant_id), self.stock.variant),
-            "Product": (lambda variant: str(variant.product_id), self.stock.product),
-            "InventoryItem": (lambda variant: str(variant.inventory_item_id), self.stock.item),
+        shows: dict[str, Callable[[SimVariant], Json]] = {
+            "ProductVariant": self.stock.variant,
+            "Product": self.stock.product,
+            "InventoryItem": self.stock.item,
+            "InventoryLevel": self.stock.level,
         }
-        if kind == "InventoryLevel":
-            number = name.partition("inventory_item_id=")[2]
-            find[kind] = (find["InventoryItem"][0], self.stock.level)
-        if kind not in find:
+        if kind not in shows:
             raise refused(f"Invalid global id '{global_id}'", "argumentLiteralsIncompatible")
-        name_of, show = find[kind]
-        return next((show(one) for one in self.shop.variants.things.values() if name_of(one) == number), None)
+        if kind == "InventoryLevel":
+            item_id = name.partition("inventory_item_id=")[2]
+            global_id = f"gid://shopify/InventoryItem/{item_id}"
+        variant = self.shop.variant_of(global_id)
+        return shows[kind](variant) if variant else None
 
     def _set_quantities(self, info: GraphQLResolveInfo[Any], **asked: Any) -> Json:
         directive = info.schema.get_directive("idempotent")

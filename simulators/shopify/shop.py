@@ -57,7 +57,7 @@ class Shop:
     level_id: int = field(init=False)
     _ids: itertools.count[int] = field(init=False)
     _by_name: dict[str, SimVariant] = field(default_factory=dict)
-    _by_item: dict[int, SimVariant] = field(default_factory=dict)
+    _by_gid: dict[str, SimVariant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -98,7 +98,11 @@ class Shop:
             updated_at=at,
         )
         self.variants.add(self.opened_at, variant.variant_id, variant)
-        self._by_item[variant.inventory_item_id] = variant
+        self._by_gid |= {
+            gid("ProductVariant", variant.variant_id): variant,
+            gid("Product", variant.product_id): variant,
+            gid("InventoryItem", variant.inventory_item_id): variant,
+        }
         for name in (sku, str(variant.variant_id), gid("ProductVariant", variant.variant_id)):
             self._by_name[name] = variant
         return variant
@@ -110,8 +114,9 @@ class Shop:
         except KeyError:
             raise LookupError(f"{self.domain} sells nothing called {name!r}") from None
 
-    def variant_of_item(self, inventory_item_id: int) -> SimVariant | None:
-        return self._by_item.get(inventory_item_id)
+    def variant_of(self, global_id: str) -> SimVariant | None:
+        """The variant that a global id of itself, its product or its inventory item leads to."""
+        return self._by_gid.get(global_id)
 
     def order(self, order_id: str) -> SimOrder:
         """By its id or global id; raises LookupError when there is none."""

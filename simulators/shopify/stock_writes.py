@@ -137,8 +137,7 @@ class StockWriter:
         """An error for this entry, and the variant where it is one that could have been written."""
         item_id, location_id, quantity = entry["inventoryItemId"], entry["locationId"], entry["quantity"]
         place = ["input", "quantities", str(index)]
-        number = item_id.removeprefix(gid("InventoryItem", 0)[:-1])
-        variant = self.shop.variant_of_item(int(number)) if number.isdecimal() else None
+        variant = self.shop.variant_of(item_id) if "/InventoryItem/" in item_id else None
         if variant is None:
             message = "The specified inventory item could not be found."
             return _error([*place, "inventoryItemId"], "INVALID_INVENTORY_ITEM", message), None

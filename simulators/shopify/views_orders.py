@@ -42,6 +42,18 @@ class OrderViews:
             known = self._shown[order.order_id] = (order.version, self._order(order))
         return known[1]
 
+    def outcome(self, number: int) -> Json | None:
+        """The parcel or refund of this id, of any order."""
+        for order in self.shop.orders.values():
+            shown = {line.line_id: self.lines.line(line, order) for line in order.lines}
+            for parcel in order.fulfillments:
+                if parcel.fulfillment_id == number:
+                    return self.outcomes.fulfillment(parcel, order, shown)
+            for refund in order.refunds:
+                if refund.refund_id == number:
+                    return self.outcomes.refund(refund, order, shown)
+        return None
+
     def _order(self, order: SimOrder) -> Json:
         currency, buyer = self.shop.currency, order.buyer
         lines = [(line.line_id, self.lines.line(line, order)) for line in order.lines]

@@ -38,6 +38,7 @@ class OutcomeViews:
 
     def fulfillment(self, made: SimFulfillment, order: SimOrder, lines: Lines) -> Json:
         return {
+            "__typename": "Fulfillment",
             "id": gid("Fulfillment", made.fulfillment_id),
             "legacyResourceId": str(made.fulfillment_id),
             "name": f"{order.name}-F{made.number}",
@@ -66,6 +67,7 @@ class OutcomeViews:
 
     def refund(self, made: SimRefund, order: SimOrder, lines: Lines) -> Json:
         return {
+            "__typename": "Refund",
             "id": gid("Refund", made.refund_id),
             "legacyResourceId": str(made.refund_id),
             "createdAt": instant(made.created_at),

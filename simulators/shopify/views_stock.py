@@ -165,8 +165,7 @@ class StockViews:
         }
 
     def _level_of(self, item_gid: str) -> Json | None:
-        number = item_gid.rpartition("/")[2]
-        variant = self.shop.variant_of_item(int(number)) if number.isdecimal() else None
+        variant = self.shop.variant_of(item_gid)
         return self.level(variant) if variant else None
 
     def _level_at(self, variant: SimVariant, location_gid: str) -> Json | None:

@@ -95,13 +95,9 @@ def test_every_field_of_every_thing_is_answered(shop: ShopifySimulator, clock: C
     assert problems == []
 
 
-@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.name)
-def test_the_connectors_documents_are_valid_here(path: Path) -> None:
-    fragments = [
-        one.read_text("utf-8") for one in QUERIES if one.read_text("utf-8").lstrip().startswith("fragment")
-    ]
-    text = path.read_text("utf-8")
+def test_the_connectors_documents_are_valid_here() -> None:
+    if not QUERIES:
+        pytest.skip("the connector has no documents yet")
+    together = parse("\n".join(path.read_text("utf-8") for path in QUERIES))
 
-    errors = validate(schema(), parse("\n".join([text, *(one for one in fragments if one != text)])))
-
-    assert [error.message for error in errors if "is never used" not in error.message] == []
+    assert [error.message for error in validate(schema(), together)] == []

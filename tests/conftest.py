@@ -1,0 +1,159 @@
+"""Real servers for the tests that need them: one PostgreSQL and one Valkey per run, a fresh database per test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from connectors import discover
+from console.stopgap import Servers, run_servers
+from core.connector import Connector
+from core.hub import Hub, open_hub
+from core.net import Send
+from core.sealing import Keyring
+from core.settings import Settings
+from core.store.migrate import ROLES, migrate
+
+PASSWORDS = {role: f"{role}-of-tests" for role in ROLES}
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="also run the tests that take minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--soak"):
+        return
+    for item in items:
+        if "soak" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="a soak: runs only with --soak"))
+
+
+@dataclass(slots=True)
+class TestClock:
+    """A clock that a test moves by hand."""
+
+    __test__ = False
+    now: datetime = field(default_factory=lambda: datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    directory = tmp_path_factory.mktemp("servers")
+    # The user PostgreSQL runs as has to reach its own directory below ours.
+    for parent in (directory, *directory.parents[:3]):
+        if parent.stat().st_uid and str(parent) != "/tmp":  # noqa: S108
+            break
+        if str(parent) not in ("/", "/tmp"):  # noqa: S108
+            parent.chmod(0o711)
+    with run_servers(directory, log=print) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def template(servers: Servers) -> str:
+    """The administrator's URL of a migrated database that tests copy."""
+    url = on_database(servers.database_url, "template_of_tests")
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute("CREATE DATABASE template_of_tests")
+    await admin.close()
+    await migrate(url, PASSWORDS)
+    return url
+
+
+@pytest.fixture
+async def fresh(servers: Servers, template: str) -> AsyncIterator[str]:
+    """The administrator's URL of a migrated, empty database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE template_of_tests STRATEGY file_copy")
+    yield on_database(template, name)
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture(scope="session")
+async def database_url(servers: Servers, template: str) -> str:
+    """The administrator's URL of one migrated database for the whole run."""
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute("CREATE DATABASE shared_by_tests TEMPLATE template_of_tests STRATEGY file_copy")
+    await admin.close()
+    return on_database(template, "shared_by_tests")
+
+
+@pytest.fixture(scope="session")
+def role_url(database_url: str) -> Callable[[str], str]:
+    """The URL of the run's database for one of the serving roles."""
+    return lambda role: as_role(database_url, role)
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock()
+
+
+@pytest.fixture(scope="session")
+def registry() -> dict[str, Connector]:
+    return discover()
+
+
+@pytest.fixture
+async def make_hub(
+    fresh: str, clock: TestClock, registry: dict[str, Connector]
+) -> AsyncIterator[Callable[..., object]]:
+    """Opens hubs over this test's database: `await make_hub(send=...)`. Role fairway_worker, test clock."""
+    stacks = []
+
+    async def make(send: Send | None = None, **changes: object) -> Hub:
+        opened = open_hub(
+            settings_for(fresh, **changes), registry, clock=clock, send=send, application="test"
+        )
+        hub = await opened.__aenter__()
+        stacks.append(opened)
+        return hub
+
+    yield make
+    for opened in reversed(stacks):
+        await opened.__aexit__(None, None, None)
+
+
+def settings_for(admin_url: str, *, role: str = "fairway_worker", **changes: object) -> Settings:
+    values: dict[str, object] = {
+        "database_url": as_role(admin_url, role),
+        "redis_url": None,
+        "inbound": KEYS,
+        "outbound": KEYS,
+        "lease_s": 1.0,
+        "call_deadline_s": 0.5,
+        "allow_private_hosts": True,
+        "port": 0,
+    }
+    return Settings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def on_database(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def as_role(url: str, role: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{role}:{PASSWORDS[role]}@"))
+
+
+KEYS = Keyring.parse(Keyring.generate("t1"))
+_numbers = itertools.count(1)
