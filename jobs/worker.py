@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from arq.connections import ArqRedis
 from arq.worker import Worker as ArqWorker
@@ -25,8 +25,13 @@ ALONE_PAUSE_S = 0.05  # between two looks without Redis
 log = get_log("worker")
 
 
-async def run_worker(settings: Settings, registry: Mapping[str, Connector]) -> None:
-    """Work until SIGTERM or SIGINT; what is under way then is finished or given back by its lease."""
+async def run_worker(
+    settings: Settings, registry: Mapping[str, Connector], *, announce: Callable[[], None]
+) -> None:
+    """Work until SIGTERM or SIGINT; what is under way then is finished or given back by its lease.
+
+    *announce* is called once work can begin.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -35,6 +40,7 @@ async def run_worker(settings: Settings, registry: Mapping[str, Connector]) -> N
     bell = _Bell(redis)
     async with open_hub(settings, registry, wake=RedisWake(redis) if redis else Silent()) as hub:
         worker = Worker(hub)
+        announce()
         listening = asyncio.create_task(bell.listen(worker, stopped))
         await worker.patrol(bell.pause, stopped)
         listening.cancel()

@@ -134,7 +134,7 @@ def _kept(delivery: Delivery) -> dict[str, str]:
     for name, value in delivery.headers.items():
         if name in KEPT_HEADERS:
             text = value[:MAX_HEADER]
-            # PostgreSQL's JSON takes neither lone surrogates nor NUL: one such header would fail a whole batch.
+            # PostgreSQL's JSON takes no lone surrogates and no NUL: one such header would fail a whole batch.
             kept[name] = text if text.isascii() and text.isprintable() else ascii(text)
     return kept
 

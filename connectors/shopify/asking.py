@@ -1,4 +1,4 @@
-"""Sends the documents of this connector and takes their answers apart. Knows nothing of what they are about."""
+"""Sends the documents of this connector and takes their answers apart. Knows not what they are about."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _DELIVERY = (
 )
 _TAX = (
     "vat", "vat id", "vat number", "tax id", "tax number", "gst number", "gstin", "cpf", "cnpj", "cpf/cnpj",
-    "nif", "dni", "rfc", "rut", "codice fiscale", "partita iva", "p.iva", "codice destinatario", "pec", "eori",
+    "nif", "dni", "rfc", "rut", "codice fiscale", "partita iva", "p.iva", "pec", "eori",
 )  # fmt: skip
 
 Attribute = tuple[str, str]  # the name as it is written, and the value

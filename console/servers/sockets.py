@@ -15,7 +15,7 @@ LONGEST_NAME = "/.s.PGSQL.5432"
 
 
 def socket_directory(directory: Path, account: Account | None) -> Path:
-    """`run` in *directory*, or where that path is too long, a folder of the same user under the temporary one."""
+    """`run` in *directory*, or where that path is too long, a folder as private in the temporary one."""
     inside = directory / "run"
     if _fits(inside):
         return own_directory(inside, account)

@@ -1,4 +1,4 @@
-"""The Valkey that comes along. It keeps no fact that PostgreSQL does not have: its data may be thrown away."""
+"""The Valkey that comes along. It knows nothing that PostgreSQL does not: its data may be thrown away."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from console.servers.account import Account, own_directory, private_file
 from console.servers.binaries import find_valkey
-from console.servers.process import Keeper, Log, Program
+from console.servers.keeper import Keeper
+from console.servers.process import Log, Program
 
 
 def valkey(directory: Path, sockets: Path, account: Account | None, log: Log) -> tuple[str, Keeper]:
-    """A keeper for the server in *directory*/valkey, and its URL. Raises `FairwayError` when no program is found."""
+    """A keeper for the server in *directory*/valkey, and its URL. Raises `FairwayError` without a program."""
     program = find_valkey(account)
     home = own_directory(directory / "valkey", account)
     password_file = directory / "valkey.password"

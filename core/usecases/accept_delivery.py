@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from core.errors import FairwayError
 from core.log import get_log
 from core.store import deliveries
-from core.store.database import RETRYABLE, Database
+from core.store.database import Database
 from core.store.deliveries import Incoming
 from core.usecases.count_intake import IntakeCounts
 
@@ -122,10 +122,13 @@ class Intake:
         self._open_lanes -= 1
 
     async def _commit(self, batch: list[_Waiting]) -> Counter[int]:
-        """Store *batch*; a lost connection or a deadlock gets one more try, which finds what committed."""
+        """Store *batch*; a failure gets one more try, which also finds what had committed all the same.
+
+        Whatever the failure: a session that the server ended fails in more ways than the driver documents.
+        """
         try:
             return await self._try(batch)
-        except RETRYABLE:
+        except Exception:
             return await self._try(batch)
 
     async def _try(self, batch: list[_Waiting]) -> Counter[int]:

@@ -87,12 +87,20 @@ class Pricer:
                 items: list[Any] = next((data[key] for key in ("nodes", "edges") if key in data), [])
                 count, sample = len(items), data
             return 2 + isqrt(count) * self._inside(kind, selections, sample)
+        times = isqrt(self._ids(node)) if node.name.value == "nodes" else 1
         if isinstance(data, list):
-            data = data[0] if data else UNKNOWN
+            data = next((one for one in data if one is not None), UNKNOWN)
         own = 0 if kind.name in FREE or kind.name.endswith("Edge") else 1
         if isinstance(kind, GraphQLUnionType):
             return own
-        return own + self._inside(kind, selections, data)
+        return times * (own + self._inside(kind, selections, data))
+
+    def _ids(self, node: FieldNode) -> int:
+        """How many ids `nodes(ids:)` asks for; it is sized like a connection. 1 where it has none."""
+        for argument in node.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                return len(self.variables.get(argument.value.name.value) or ())
+        return 1
 
     def _size(self, node: FieldNode) -> int:
         for argument in node.arguments or ():

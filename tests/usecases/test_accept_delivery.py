@@ -79,7 +79,9 @@ async def stored(admin: Database, merchant: int) -> tuple[int, int]:
 
 
 @asynccontextmanager
-async def both_lanes_busy(admin: Database, intake: Intake, merchant: int) -> AsyncIterator[list[asyncio.Task[None]]]:
+async def both_lanes_busy(
+    admin: Database, intake: Intake, merchant: int
+) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Two commits are on their way and come to no end while the block runs."""
     busy = []
     async with admin.transaction([]) as tx:
@@ -87,7 +89,7 @@ async def both_lanes_busy(admin: Database, intake: Intake, merchant: int) -> Asy
         for number in range(accept_delivery.LANES):
             busy.append(asyncio.create_task(intake.accept(delivery(merchant, b"busy %d" % number))))
             async with asyncio.timeout(5):
-                while intake._open_lanes <= number or intake._queue:
+                while intake._open_lanes <= number or intake._queue:  # noqa: ASYNC110 - it tells nobody
                     await asyncio.sleep(0)
         yield busy
 
@@ -96,7 +98,9 @@ async def test_what_queued_during_a_commit_is_committed_at_once(
     admin: Database, intake: Intake, merchant: int, bell: Bell
 ) -> None:
     async with both_lanes_busy(admin, intake, merchant) as busy:
-        waiting = [asyncio.create_task(intake.accept(delivery(merchant, b"%d" % number))) for number in range(100)]
+        waiting = [
+            asyncio.create_task(intake.accept(delivery(merchant, b"%d" % number))) for number in range(100)
+        ]
         await asyncio.sleep(0)
     await asyncio.gather(*busy, *waiting)
 
@@ -107,7 +111,9 @@ async def test_what_queued_during_a_commit_is_committed_at_once(
 
 async def test_a_commit_holds_500_at_most(admin: Database, intake: Intake, merchant: int) -> None:
     async with both_lanes_busy(admin, intake, merchant) as busy:
-        waiting = [asyncio.create_task(intake.accept(delivery(merchant, b"%d" % number))) for number in range(1100)]
+        waiting = [
+            asyncio.create_task(intake.accept(delivery(merchant, b"%d" % number))) for number in range(1100)
+        ]
         await asyncio.sleep(0)
     await asyncio.gather(*busy, *waiting)
 
@@ -125,7 +131,9 @@ async def test_one_commit_may_span_merchants(admin: Database, intake: Intake, me
     assert await stored(admin, other) == (1, 1)
 
 
-async def test_copies_at_the_same_time_share_one_answer(admin: Database, intake: Intake, merchant: int) -> None:
+async def test_copies_at_the_same_time_share_one_answer(
+    admin: Database, intake: Intake, merchant: int
+) -> None:
     async with both_lanes_busy(admin, intake, merchant) as busy:
         copies = [asyncio.create_task(intake.accept(delivery(merchant, b"busy 0"))) for _ in range(5)]
         await asyncio.sleep(0)
@@ -152,7 +160,9 @@ async def test_past_20000_waiting_the_next_is_refused_at_once(
 ) -> None:
     monkeypatch.setattr(accept_delivery, "MAX_WAITING", 3)
     async with both_lanes_busy(admin, intake, merchant) as busy:
-        waiting = [asyncio.create_task(intake.accept(delivery(merchant, b"%d" % number))) for number in range(3)]
+        waiting = [
+            asyncio.create_task(intake.accept(delivery(merchant, b"%d" % number))) for number in range(3)
+        ]
         await asyncio.sleep(0)
         with pytest.raises(NotStored):
             await intake.accept(delivery(merchant, b"one too many"))
@@ -168,6 +178,7 @@ async def test_a_commit_that_takes_too_long_is_answered_no_but_still_ends(
     async with both_lanes_busy(admin, intake, merchant) as busy:
         answers = await asyncio.gather(*busy, return_exceptions=True)
     await intake.accept(delivery(merchant, b"busy 0"))  # the sender comes again
+    await intake.close()
 
     assert [type(answer) for answer in answers] == [NotStored, NotStored]
     assert (await stored(admin, merchant))[0] == 2

@@ -9,9 +9,6 @@ import pytest
 from edge_rig import Clock, Edge, Tenants, ring_of_tests, run_edge
 
 from core.store.database import Database
-from tests.webhooks.interim_postgres import database_url, role_url, server_port
-
-__all__ = ["database_url", "role_url", "server_port"]
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +31,8 @@ def tenants(admin: Database, clock: Clock) -> Tenants:
 @pytest.fixture
 async def edge(tenants: Tenants, role_url: Callable[[str], str], clock: Clock) -> AsyncIterator[Edge]:
     hook = await tenants.link("penny-post")
-    async with aiohttp.ClientSession(auto_decompress=False) as session, run_edge(
-        tenants, role_url("fairway_web"), clock, hook, session
-    ) as edge:
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as session,
+        run_edge(tenants, role_url("fairway_web"), clock, hook, session=session) as edge,
+    ):
         yield edge

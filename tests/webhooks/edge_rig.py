@@ -9,7 +9,7 @@ import hmac
 import itertools
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -96,7 +96,7 @@ class Tenants:
     ring: Keyring
     clock: Clock
 
-    async def link(self, channel: str, secret: str = "s3cret") -> Hook:
+    async def link(self, channel: str, secret: str = "s3cret", field: str = "webhook_secret") -> Hook:
         number = next(_numbers)
         token = f"token-{number}-{channel}"
         async with self.database.transaction([]) as tx:
@@ -113,19 +113,20 @@ class Tenants:
                 now=self.clock(),
             )
         hook = Hook(merchant, connection, token, secret)
-        await self.change_secret(hook, secret)
+        await self.change_secret(hook, secret, field)
         return hook
 
-    async def change_secret(self, hook: Hook, secret: str) -> None:
+    async def change_secret(self, hook: Hook, secret: str, field: str = "webhook_secret") -> None:
         async with self.database.transaction([hook.merchant_id]) as tx:
             await connections.put_credential(
-                tx, hook.merchant_id, hook.connection_id, "webhook_secret", "inbound", secret, self.ring
+                tx, hook.merchant_id, hook.connection_id, field, "inbound", secret, self.ring
             )
 
     async def retire_old_secret(self, hook: Hook) -> None:
         async with self.database.transaction([hook.merchant_id]) as tx:
             await tx.execute(
-                "UPDATE credentials SET not_after = $3 WHERE merchant_id = $1 AND connection_id = $2 AND position = 1",
+                """UPDATE credentials SET not_after = $3
+                   WHERE merchant_id = $1 AND connection_id = $2 AND position = 1""",
                 hook.merchant_id,
                 hook.connection_id,
                 self.clock(),
@@ -134,9 +135,10 @@ class Tenants:
     async def stored(self, hook: Hook) -> list[Mapping[str, Any]]:
         """The merchant's deliveries, oldest first."""
         async with self.database.transaction([hook.merchant_id]) as tx:
-            return await tx.fetch(
+            rows: list[Mapping[str, Any]] = await tx.fetch(
                 "SELECT * FROM deliveries WHERE merchant_id = $1 ORDER BY delivery_id", hook.merchant_id
             )
+            return rows
 
     async def counted(self, hook: Hook) -> tuple[int, int, int]:
         """Accepted, duplicate, rejected."""
@@ -199,7 +201,9 @@ class Edge:
             {**({SIGNATURE: signature} if signature else {}), **(headers or {})},
         )
 
-    async def send(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+    async def send(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Reply:
         url = f"http://127.0.0.1:{self.port}{path}"
         async with self.session.request(method, url, data=body, headers=headers) as answer:
             return Reply(answer.status, answer.headers.copy(), await answer.read())
@@ -218,10 +222,8 @@ class Edge:
             yield reader, writer
         finally:
             writer.close()
-            try:
+            with suppress(ConnectionError):
                 await writer.wait_closed()
-            except ConnectionError:
-                pass
 
     def head(self, *lines: str, topic: str = "orders/create", version: str = "1.1") -> bytes:
         """A request head that asks for the connection to be closed after it."""
@@ -235,6 +237,7 @@ async def run_edge(
     url: str,
     clock: Clock,
     hook: Hook,
+    *,
     session: aiohttp.ClientSession,
     registry: Mapping[str, Connector] | None = None,
 ) -> AsyncIterator[Edge]:

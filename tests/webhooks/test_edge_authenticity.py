@@ -14,6 +14,8 @@ from edge_rig import SIGNATURE, Edge, sign
 from core.sealing import associated
 from core.store import connections
 from core.store.deliveries import body_owner
+from webhooks import directory
+from webhooks.edge import EDGE
 
 BODY = json.dumps({"id": 7, "name": "Größe"}).encode()
 
@@ -27,7 +29,9 @@ async def _refused(edge: Edge, signature: str) -> None:
 
 
 async def test_an_authentic_delivery_is_stored_sealed_with_its_todo(edge: Edge) -> None:
-    reply = await edge.post(BODY, headers={"X-Shopify-Webhook-Id": "w1", "Cookie": "a=b", "Authorization": "Basic x"})
+    reply = await edge.post(
+        BODY, headers={"X-Shopify-Webhook-Id": "w1", "Cookie": "a=b", "Authorization": "Basic x"}
+    )
 
     [row] = await edge.tenants.stored(edge.hook)
     async with edge.tenants.database.transaction([edge.hook.merchant_id]) as tx:
@@ -82,14 +86,18 @@ async def test_32_a_secret_changed_a_moment_ago_and_the_one_before_it_both_work(
     assert [reply.status for reply in replies] == [200, 200]
 
 
-async def test_33_a_retired_secret_is_refused_with_an_alarm(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+async def test_33_a_retired_secret_is_refused_with_an_alarm(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
     await edge.tenants.change_secret(edge.hook, "newer")
     await edge.tenants.retire_old_secret(edge.hook)
 
     await _refused(edge, sign(edge.hook.secret, BODY))
     await _refused(edge, sign(edge.hook.secret, BODY))
 
-    assert [record.getMessage() for record in caplog.records] == ["signed with a secret that is no longer accepted"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "signed with a secret that is no longer accepted"
+    ]
 
 
 async def test_34_an_unknown_token_gets_what_every_wrong_address_gets(edge: Edge) -> None:
@@ -156,7 +164,10 @@ async def test_one_body_for_two_topics_is_stored_twice(edge: Edge) -> None:
     for topic in ("orders/create", "orders/updated"):
         await edge.post(BODY, topic=topic)
 
-    assert [row["topic"] for row in await edge.tenants.stored(edge.hook)] == ["orders/create", "orders/updated"]
+    assert [row["topic"] for row in await edge.tenants.stored(edge.hook)] == [
+        "orders/create",
+        "orders/updated",
+    ]
 
 
 async def test_43_a_capture_replayed_after_30_days_changes_nothing(edge: Edge) -> None:
@@ -206,3 +217,28 @@ async def test_the_data_key_of_one_merchant_does_not_open_the_bodies_of_another(
     key = edge.tenants.ring.open(sealed, associated("merchant", other.merchant_id))
     assert BODY not in bytes(row["body"])
     assert key not in bytes(row["body"])
+
+
+async def test_made_up_tokens_do_not_push_out_the_known_ones(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "MAX_KEPT", 10)
+    await edge.post(BODY)
+
+    for number in range(30):
+        assert (await edge.post(BODY, token=f"made-up-{number}")).status == 404
+    await edge.app[EDGE].database.close()  # from here on only what is remembered can be answered
+
+    assert (await edge.post(BODY, signature="wrong", token="made-up-29")).status == 404
+    assert (await edge.post(b"ping", signature="")).status == 200
+
+
+async def test_a_token_that_is_made_later_works_seconds_later(edge: Edge) -> None:
+    async with edge.tenants.database.transaction([edge.hook.merchant_id]) as tx:
+        assert (await edge.post(BODY, token="soon-a-token")).status == 404
+        await connections.replace_token(tx, edge.hook.merchant_id, edge.hook.connection_id, "soon-a-token")
+    edge.clock.forward(6)
+
+    assert (await edge.post(BODY, token="soon-a-token")).status == 200
+    edge.clock.forward(61)
+    assert (await edge.post(BODY)).status == 404  # the one it replaced

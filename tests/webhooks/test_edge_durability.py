@@ -1,4 +1,4 @@
-"""200 means committed: what happens when the database is slow, refuses or is gone, and when we are told to stop."""
+"""200 means committed: when the database is slow, refuses or is gone, and when we are told to stop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def _commits_blocked(database: Database) -> AsyncIterator[None]:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what it waits for tells nobody
             await asyncio.sleep(0.005)
 
 
@@ -38,10 +38,10 @@ async def test_25_a_sender_that_hangs_up_during_the_commit_is_stored_all_the_sam
     await edge.post(b"first")
     body = b'{"id":25}'
     lines = [f"{SIGNATURE}: {sign(edge.hook.secret, body)}", f"Content-Length: {len(body)}"]
-    async with _commits_blocked(edge.tenants.database):
-        async with edge.dial() as (_, writer):
-            writer.write(edge.head(*lines) + body)
-            await _until(lambda: edge.app[EDGE].in_flight == 1)
+    async with _commits_blocked(edge.tenants.database), edge.dial() as (_, writer):
+        writer.write(edge.head(*lines) + body)
+        await _until(lambda: edge.app[EDGE].in_flight == 1)
+        writer.transport.abort()
     await _until(lambda: edge.app[EDGE].in_flight == 0)
 
     assert len(await edge.tenants.stored(edge.hook)) == 2
@@ -79,7 +79,9 @@ async def test_a_refused_commit_is_answered_503_and_the_next_one_is_fine(
 async def test_sessions_that_the_database_ended_are_replaced_unnoticed(edge: Edge) -> None:
     await edge.post(b"first")
     async with edge.tenants.database.transaction([]) as tx:
-        await tx.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'fairway_web'")
+        await tx.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'fairway_web'"
+        )
 
     assert (await edge.post(b"second")).status == 200
     assert len(await edge.tenants.stored(edge.hook)) == 2
@@ -113,7 +115,7 @@ async def test_a_process_without_a_database_is_alive_but_not_ready_and_takes_not
     hook = await tenants.link("penny-post")
     async with (
         aiohttp.ClientSession() as session,
-        run_edge(tenants, role_url("fairway_web"), clock, hook, session) as edge,
+        run_edge(tenants, role_url("fairway_web"), clock, hook, session=session) as edge,
     ):
         await edge.app[EDGE].database.close()
 

@@ -10,6 +10,8 @@ import time
 import pytest
 from edge_rig import CAP, DEADLINE_S, SIGNATURE, Edge, sign
 
+from webhooks import body
+
 CANARY = "c4nary-of-a-header"
 
 
@@ -34,7 +36,9 @@ def _status(answer: bytes) -> int:
         ("9 NUL in a header", [f"X-A: {CANARY}\0"]),
     ],
 )
-async def test_a_malformed_head_is_answered_400_and_never_quoted(edge: Edge, row: str, lines: list[str]) -> None:
+async def test_a_malformed_head_is_answered_400_and_never_quoted(
+    edge: Edge, row: str, lines: list[str]
+) -> None:
     answer = await edge.raw(edge.head(*lines) + b"{}")
 
     assert _status(answer) == 400
@@ -103,7 +107,9 @@ async def test_a_body_of_exactly_the_cap_is_taken(edge: Edge) -> None:
     [gzip.compress(b"\0" * 50_000_000, 9), b"\x1f\x8b corrupt"],
     ids=["12 a bomb", "13 corrupt"],
 )
-async def test_12_to_14_an_encoded_body_is_proven_and_stored_as_it_came(edge: Edge, body: bytes, encoding: str) -> None:
+async def test_12_to_14_an_encoded_body_is_proven_and_stored_as_it_came(
+    edge: Edge, body: bytes, encoding: str
+) -> None:
     authentic = await edge.post(body, headers={"Content-Encoding": encoding})
     forged = await edge.post(body, headers={"Content-Encoding": encoding}, signature=sign("other", body))
 
@@ -156,7 +162,9 @@ async def test_17_a_dribbled_body_is_answered_408(edge: Edge) -> None:
     assert await edge.tenants.stored(edge.hook) == []
 
 
-async def test_18_two_thousand_silent_connections_are_closed_while_a_good_sender_is_served(edge: Edge) -> None:
+async def test_18_two_thousand_silent_connections_are_closed_while_a_good_sender_is_served(
+    edge: Edge,
+) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 5000:
         pytest.skip("this machine allows too few open files")
@@ -200,7 +208,9 @@ async def test_an_announced_giant_is_refused_instead_of_being_called_for(edge: E
 
 @pytest.mark.parametrize("path", ["/hooks/a/b", "/nowhere"])
 async def test_an_unknown_expectation_is_not_quoted(edge: Edge, path: str) -> None:
-    answer = await edge.raw(f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: {CANARY}\r\n\r\n".encode())
+    answer = await edge.raw(
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: {CANARY}\r\n\r\n".encode()
+    )
 
     assert _status(answer) in (404, 417)
     assert CANARY.encode() not in answer
@@ -234,7 +244,9 @@ async def test_22_other_methods_are_answered_405(edge: Edge, method: str) -> Non
 )
 async def test_23_odd_paths_are_404(edge: Edge, path: str) -> None:
     target = path.replace("TOKEN", edge.hook.token)
-    answer = await edge.raw(f"POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+    answer = await edge.raw(
+        f"POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
+    )
 
     assert _status(answer) == 404
     assert b"urn:fairway:problem:not-found" in answer
@@ -248,3 +260,14 @@ async def test_26_pipelined_requests_are_answered_in_order(edge: Edge) -> None:
 
     assert answer.count(b"HTTP/1.1 200") == 300
     assert answer.rindex(b"HTTP/1.1 404") > answer.rindex(b"HTTP/1.1 200")
+
+
+async def test_half_read_bodies_share_a_budget_of_memory(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "MAX_HELD", CAP)
+    half = edge.head(f"Content-Length: {CAP}") + b"x" * (CAP * 2 // 3)
+
+    answers = await asyncio.gather(edge.raw(half), edge.raw(half))
+    again = await edge.post(b"x" * CAP)
+
+    assert sorted(map(_status, answers)) == [408, 503]
+    assert again.status == 200

@@ -15,6 +15,8 @@ from shopify_sim_rig import CLIENT_SECRET, DOMAIN, Clock, Hub
 
 from simulators.courier import Courier
 from simulators.shopify import Discount, ShopifySimulator, SimOrder
+from simulators.shopify.amounts import written
+from simulators.shopify.values import decimal
 from simulators.shopify.webhooks import signature
 
 FIXTURES = Path(__file__).resolve().parents[3].parent / "shared" / "fixtures" / "shopify"
@@ -161,6 +163,14 @@ def test_webhook_and_graphql_say_the_same(shop: ShopifySimulator, clock: Clock) 
 
 def amount(bag: Any) -> Decimal:
     return Decimal(bag["shopMoney"]["amount"])
+
+
+@pytest.mark.parametrize(
+    ("cents", "rest", "graphql"),
+    [(1000, "10.00", "10.0"), (1005, "10.05", "10.05"), (70, "0.70", "0.7"), (-490, "-4.90", "-4.9")],
+)
+def test_rest_writes_two_decimals_and_graphql_as_few_as_it_can(cents: int, rest: str, graphql: str) -> None:
+    assert (written(cents), decimal(cents)) == (rest, graphql)
 
 
 def test_the_amounts_of_a_payload_add_up(shop: ShopifySimulator) -> None:

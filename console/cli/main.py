@@ -1,0 +1,86 @@
+"""The table of commands. A command's module is imported only when it runs, so that --help is quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from core.errors import ChannelError, FairwayError
+
+# name -> (module, function, one line for --help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("demo", "demo", "Two simulated shops, one hub, and the books that must balance."),
+    "up": ("serve", "up", "Run the whole hub here, with its own PostgreSQL and Valkey."),
+    "web": ("serve", "web", "Run one web process: takes webhooks."),
+    "worker": ("serve", "worker", "Run one worker process: does everything else."),
+    "migrate": ("serve", "migrate_command", "Bring the database to the newest schema."),
+    "connect": ("accounts", "connect", "Link an account of a channel."),
+    "connections": ("accounts", "connections_command", "List linked accounts; allow or forbid stock pushes."),
+    "channels": ("accounts", "channels", "What each channel can do, as a table."),
+    "catalog": ("catalog", "catalog", "Listings, their match by SKU, and what a person must look at."),
+    "stock": ("stock", "stock", "What is on the shelves, what is free, and counting it."),
+    "orders": ("orders", "orders", "The newest orders, or one whole."),
+    "pull": ("orders", "pull", "Ask the channels now for what webhooks may have lost."),
+    "parse": ("parse", "parse", "What a channel's payload means to Fairway (no database)."),
+    "schema": ("parse", "schema", "The JSON Schema of the canonical order."),
+    "verify": ("verify", "verify", "Check every invariant of the stored data."),
+    "bench": ("bench", "bench", "Measure this machine."),
+}
+
+
+class Commands(click.Group):
+    """Looks commands up in the table."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, function, _ = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(f"console.cli.{module}"), function)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = [name for name in COMMANDS if name.startswith(args[0][:3])]
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def fairway() -> None:
+    """Fairway takes in every order, keeps one true count of stock, and tells every channel.
+
+    Try it: ./fairway demo
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command; errors are sentences on standard error, and the exit code says their kind."""
+    try:
+        result: Any = fairway.main(args=argv, prog_name="fairway", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except FairwayError as error:
+        click.echo(f"fairway: {error}", err=True)
+        sys.exit(error.exit_code)
+    except ChannelError as error:
+        click.echo(f"fairway: the channel refused: {error}", err=True)
+        sys.exit(5)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(result if isinstance(result, int) else 0)

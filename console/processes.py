@@ -1,0 +1,98 @@
+"""Starts the hub's own processes, watches them, and stops them in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from console.home import CHECKOUT
+from core.errors import FairwayError
+
+STOP_S = 20.0  # what a process may take to finish its work
+
+
+@dataclass(slots=True)
+class Process:
+    """One role's process. *address* is what it announced on standard output, if anything."""
+
+    role: str
+    environment: Mapping[str, str]
+    log: Path
+    child: asyncio.subprocess.Process | None = None
+    address: str = ""
+    _reading: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def start(self) -> None:
+        """Start, and wait until it says that it is ready; raises `FairwayError` when it ends before."""
+        with self.log.open("ab") as log:
+            self.child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "console.cli",
+                self.role,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                cwd=CHECKOUT,
+                env={**os.environ, **self.environment, "PYTHONPATH": str(CHECKOUT), "FAIRWAY_PARENT": str(os.getpid())},
+                start_new_session=True,
+            )
+        assert self.child.stdout is not None  # noqa: S101 - asked for above
+        line = await self.child.stdout.readline()
+        if not line:
+            tail = self.log.read_text("utf-8", "replace").splitlines()[-3:]
+            raise FairwayError(f"The {self.role} process did not start: {' / '.join(tail)}")
+        self.address = line.decode().strip()
+
+    def memory_mb(self) -> float:
+        """Resident memory now, in megabytes (Linux; 0 elsewhere)."""
+        try:
+            pages = int(Path(f"/proc/{self.child.pid}/statm").read_text().split()[1]) if self.child else 0
+        except (OSError, IndexError):
+            return 0.0
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    @property
+    def ended(self) -> bool:
+        return self.child is not None and self.child.returncode is not None
+
+    async def stop(self) -> None:
+        if self.child is None or self.ended:
+            return
+        self.child.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self.child.wait()
+        except TimeoutError:
+            self.child.kill()
+            await self.child.wait()
+
+
+@contextlib.asynccontextmanager
+async def running(*processes: Process) -> AsyncIterator[None]:
+    """Run *processes* while the block runs; the first given stops first."""
+    try:
+        for process in processes:
+            await process.start()
+        yield
+    finally:
+        for process in processes:
+            await process.stop()
+
+
+def die_with_parent() -> None:
+    """Make this process end when the one that started it does, however it ends (Linux)."""
+    import ctypes  # noqa: PLC0415 - only child processes need it
+
+    parent = os.environ.get("FAIRWAY_PARENT")
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(1, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != int(parent):
+        raise SystemExit(0)

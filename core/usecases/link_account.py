@@ -1,0 +1,100 @@
+"""Link an account: prove the keys work, keep them sealed, have the channel call us."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.connector import Subscribes
+from core.errors import ChannelError, FairwayError, UsageProblem
+from core.hub import Hub
+from core.net import Line, drive
+from core.store import connections
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """*token* is shown once: it is the secret part of the webhook address."""
+
+    merchant_id: int
+    connection_id: int
+    account: str
+    token: str
+    webhook_secret: str
+
+
+async def link_account(
+    hub: Hub,
+    *,
+    merchant: str,
+    channel: str,
+    name: str,
+    settings: Mapping[str, str],
+    credentials: Mapping[str, str],
+    stock_since: datetime | None = None,
+) -> NewLink:
+    """Link one account of a channel; the merchant is made where new.
+
+    *credentials* may hold the channel's webhook secret; without one a secret of ours is made. *stock_since* is when
+    the counts were taken that stock starts from (now, when not given). Raises `FairwayError` when the channel
+    refuses the keys.
+    """
+    connector = hub.connector(channel)
+    manifest = connector.manifest
+    missing = [field for field in manifest.credentials if not credentials.get(field)]
+    if missing:
+        raise UsageProblem(f"{manifest.name} needs {', '.join(missing)}.", fix=f"See connectors/{channel}/README.md.")
+    if hub.settings.outbound is None:
+        raise FairwayError("There is no outbound key to seal these credentials with.")
+    line = Line(connector, settings, credentials, hub.send, hub.clock)
+    try:
+        account = await drive(connector.check_account(), line)
+    except ChannelError as error:
+        raise FairwayError(
+            f"{manifest.name} refused: {error}.", fix="Check the address and the keys; nothing was stored."
+        ) from None
+    now, token = hub.clock(), secrets.token_urlsafe(24)
+    hook_field = manifest.webhook_secrets[0] if manifest.webhook_secrets else ""
+    hook_secret = credentials.get(hook_field) or secrets.token_urlsafe(32)
+    async with hub.database.transaction([]) as tx:
+        merchant_id = await connections.find_merchant(tx, merchant)
+        if merchant_id is None:
+            merchant_id = await connections.add_merchant(tx, merchant, hub.settings.inbound, now)
+    async with hub.database.transaction([merchant_id]) as tx:
+        connection_id = await connections.add_connection(
+            tx,
+            merchant_id=merchant_id,
+            channel=channel,
+            name=name,
+            account=account.account,
+            settings=settings,
+            token=token,
+            stock_since=stock_since or now,
+            now=now,
+        )
+        for field in manifest.credentials:
+            await connections.put_credential(
+                tx, merchant_id, connection_id, field, "outbound", credentials[field], hub.settings.outbound
+            )
+        if hook_field:
+            await connections.put_credential(
+                tx, merchant_id, connection_id, hook_field, "inbound", hook_secret, hub.settings.inbound
+            )
+    await hub.wake.ring("catalog")
+    return NewLink(merchant_id, connection_id, account.account, token, hook_secret)
+
+
+async def subscribe(hub: Hub, link: NewLink, public_url: str) -> tuple[str, ...]:
+    """Have the channel send its webhooks to us; returns the topics. Channels that cannot are left to pulls."""
+    async with hub.database.transaction([link.merchant_id]) as tx:
+        linked = await connections.linked(tx, link.merchant_id, link.connection_id)
+        line = await hub.line(tx, linked)
+    connector = hub.connector(linked.channel)
+    if not isinstance(connector, Subscribes):
+        return ()
+    address = f"{public_url.rstrip('/')}/hooks/{link.token}"
+    return await drive(
+        connector.subscribe(address, link.webhook_secret, connector.manifest.webhook_topics), line
+    )
