@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from core.connector import Challenges, Connector
+from core.errors import Missing
 from core.log import get_log
 from core.sealing import BodyBox, Keyring
 from core.store import connections
-from core.store.database import RETRYABLE, Connection, Database
+from core.store.database import Connection, Database
 from webhooks.problems import Refusal
 
 KEPT_S = 60.0  # a known token
@@ -51,6 +52,7 @@ class Directory:
         self._ring = ring
         self._found: dict[str, tuple[datetime, Hook]] = {}
         self._missed: dict[str, datetime] = {}
+        self._looking: dict[str, asyncio.Task[Hook | None]] = {}
         self._lookups = asyncio.Semaphore(LOOKUPS)
 
     async def find(self, token: str, now: datetime) -> Hook | None:
@@ -61,24 +63,44 @@ class Directory:
         missed = self._missed.get(token)
         if missed and _age(missed, now) < MISSED_S:
             return None
-        return await self._look(token, now, KEPT_S)
+        return await self._look(token, now)
 
     async def find_again(self, token: str, now: datetime) -> Hook | None:
         """As `find` after a refusal: a secret changed a moment ago must work before the minute is over."""
-        return await self._look(token, now, MISSED_S)
+        kept = self._found.get(token)
+        if kept and _age(kept[0], now) < MISSED_S:
+            return kept[1]
+        return await self._look(token, now)
 
-    async def _look(self, token: str, now: datetime, older_s: float) -> Hook | None:
-        try:
-            async with asyncio.timeout(PATIENCE_S), self._lookups:
-                kept = self._found.get(token)
-                if kept and _age(kept[0], now) < older_s:  # somebody looked while we waited
-                    return kept[1]
-                hook = await self._read(token, now)
-        except TimeoutError:
-            raise Refusal("overloaded") from None
-        except RETRYABLE as error:
-            log.warning("a token was not looked up", exc_info=error)
-            raise Refusal("dependency-down") from None
+    async def _look(self, token: str, now: datetime) -> Hook | None:
+        """One look-up for all who ask for *token*. It is never cut off: they stop waiting for it."""
+        lookup = self._looking.get(token)
+        if lookup is None:
+            if len(self._looking) >= MAX_KEPT:
+                raise Refusal("overloaded")
+            lookup = asyncio.create_task(self._read(token, now))
+            self._looking[token] = lookup
+            lookup.add_done_callback(lambda ended: self._ended(token, ended))
+        await asyncio.wait([lookup], timeout=PATIENCE_S)
+        if not lookup.done():
+            raise Refusal("overloaded")
+        return lookup.result()
+
+    def _ended(self, token: str, lookup: asyncio.Task[Hook | None]) -> None:
+        del self._looking[token]
+        if not lookup.cancelled():
+            lookup.exception()  # perhaps nobody waits for it any more
+
+    async def _read(self, token: str, now: datetime) -> Hook | None:
+        async with self._lookups:
+            try:
+                hook = await self._ask(token, now)
+            except Exception:  # noqa: BLE001 - a session that the server ended: the next one works
+                try:
+                    hook = await self._ask(token, now)
+                except Exception as error:
+                    log.warning("a token was not looked up", exc_info=error)
+                    raise Refusal("dependency-down") from None
         self._found.pop(token, None)
         self._missed.pop(token, None)
         if hook:
@@ -87,7 +109,7 @@ class Directory:
             _keep(self._missed, token, now)
         return hook
 
-    async def _read(self, token: str, now: datetime) -> Hook | None:
+    async def _ask(self, token: str, now: datetime) -> Hook | None:
         async with self._database.transaction([]) as tx:
             found = await connections.find_hook(tx, token)
         if found is None:
@@ -99,11 +121,7 @@ class Directory:
         linked = await connections.linked(tx, merchant_id, connection_id)
         connector = self._registry.get(linked.channel)
         if connector is None:
-            log.error(
-                "a hook was called for a channel that is not installed",
-                extra={"fields": {"channel": linked.channel}},
-            )
-            raise Refusal("dependency-down")
+            raise Missing(f"The channel {linked.channel!r} is not installed.")
         fields = connector.manifest.webhook_secrets
         accepted = await self._secrets(tx, merchant_id, connection_id, fields, now)
         ever = await self._secrets(tx, merchant_id, connection_id, fields, _EVER)

@@ -36,20 +36,21 @@ class Edge:
     draining: bool = False
     in_flight: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)  # set when the last request of a drain ends
-    _ready: tuple[float, bool] = (-READY_KEPT_S, False)
-    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _probe: asyncio.Task[bool] | None = None
+    _probed: float = 0.0
 
     async def ready(self) -> bool:
         """Whether the database answered within the last second."""
-        async with self._asking:
-            time = asyncio.get_running_loop().time()
-            if time - self._ready[0] >= READY_KEPT_S:
-                self._ready = (time, await self._reachable())
-            return self._ready[1]
+        time = asyncio.get_running_loop().time()
+        if self._probe is None or (self._probe.done() and time - self._probed >= READY_KEPT_S):
+            self._probed = time
+            self._probe = asyncio.create_task(self._reachable())
+        await asyncio.wait([self._probe], timeout=READY_PATIENCE_S)
+        return self._probe.done() and self._probe.result()
 
     async def _reachable(self) -> bool:
         try:
-            async with asyncio.timeout(READY_PATIENCE_S), self.database.transaction([]):
+            async with self.database.transaction([]):
                 return True
         except Exception:  # noqa: BLE001 - every error is the same answer
             return False

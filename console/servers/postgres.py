@@ -84,9 +84,8 @@ def postgres(directory: Path, sockets: Path, account: Account | None, log: Log) 
         _set_up(site, program, password_file.read_text("ascii"), log)
     _check(site, password_file)
     password = password_file.read_text("ascii")
-    return f"postgresql://{ADMIN}:{password}@/{DATABASE}?host={quote(str(sockets))}&port=5432", Keeper(
-        program, log
-    )
+    url = f"postgresql://{ADMIN}:{password}@/{DATABASE}?host={quote(str(sockets))}&port=5432"
+    return url, Keeper(program, log)
 
 
 def _command(site: Site) -> list[str]:
@@ -98,7 +97,7 @@ def _command(site: Site) -> list[str]:
 
 
 def _forget(site: Site) -> None:
-    """Remove a dead server's notes. It would ask whether their number is alive, and it may be another's by now."""
+    """Remove a dead server's notes: their process number may be alive by now, as something else."""
     for note in (site.data / "postmaster.pid", site.sockets / ".s.PGSQL.5432.lock"):
         note.unlink(missing_ok=True)
 
@@ -116,7 +115,7 @@ def _check(site: Site, password_file: Path) -> None:
     if stored != str(site.major):
         raise FairwayError(
             f"The data in {site.data} is PostgreSQL {stored}'s, and the program here is {site.major}.",
-            fix=f"Name version {stored}'s programs in FAIRWAY_POSTGRES_BIN, and move the data with pg_dump.",
+            fix=f"Name version {stored} in FAIRWAY_POSTGRES_BIN, and move the data with pg_dump.",
         )
     if not password_file.exists():
         raise FairwayError(

@@ -11,7 +11,6 @@ from core.store.database import Connection
 Rows = list[dict[str, Any]]
 
 RECENT = 5000  # how far back a connection's last delivery and order are looked for: no index leads to them
-LIST = 100  # rows of a list page
 
 
 async def _rows(tx: Connection, sql: str, *arguments: object) -> Rows:
@@ -100,7 +99,7 @@ async def late_todo(tx: Connection, before: datetime) -> dict[str, Any]:
 
 
 async def numbers(tx: Connection, midnight: datetime) -> dict[str, int]:
-    """Counters of intake since *midnight*, and how much there is of what; -1 stands for "not counted"."""
+    """Counters of intake since *midnight*, and how much there is of orders, parked deliveries and todo."""
     row = await tx.fetchrow(
         """SELECT coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(duplicate), 0)::bigint AS duplicate,
              coalesce(sum(rejected), 0)::bigint AS rejected,
@@ -182,3 +181,8 @@ async def shortages(tx: Connection, limit: int, order_id: int | None = None) -> 
         limit,
         order_id,
     )
+
+
+async def names(tx: Connection) -> dict[int, str]:
+    """The merchants' own words for their connections."""
+    return {r["connection_id"]: r["name"] for r in await tx.fetch("SELECT connection_id, name FROM connections")}

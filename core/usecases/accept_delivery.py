@@ -128,7 +128,7 @@ class Intake:
         """
         try:
             return await self._try(batch)
-        except Exception:
+        except Exception:  # noqa: BLE001 - see above
             return await self._try(batch)
 
     async def _try(self, batch: list[_Waiting]) -> Counter[int]:

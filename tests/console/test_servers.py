@@ -53,7 +53,7 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
+def pair() -> Iterator[Servers]:
     """One pair for the tests that only look or kill, for it comes back."""
     folder = Path(tempfile.mkdtemp(prefix="fairway-test-", dir="/tmp"))
     with pytest.MonkeyPatch.context() as patch:
@@ -134,21 +134,25 @@ async def fill(url: str, rows: int) -> None:
     await connection.close()
 
 
-async def test_both_servers_serve(servers: Servers) -> None:
-    assert await query(servers.endpoints.database_url, "SELECT current_database()") == "fairway"
-    assert await redis_command(servers.endpoints.redis_url, "PING") is True
+async def test_both_servers_serve(pair: Servers) -> None:
+    assert await query(pair.endpoints.database_url, "SELECT current_database()") == "fairway"
+    assert await redis_command(pair.endpoints.redis_url, "PING") is True
 
 
-async def test_what_was_acknowledged_is_on_disk_and_checked(servers: Servers) -> None:
+async def test_what_was_acknowledged_is_on_disk_and_checked(pair: Servers) -> None:
     for setting in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
-        assert await query(servers.endpoints.database_url, f"SHOW {setting}") == "on"
-    for setting, value in (("appendonly", "yes"), ("appendfsync", "everysec"), ("maxmemory-policy", "noeviction")):
-        assert await redis_command(servers.endpoints.redis_url, "CONFIG", "GET", setting) == {setting: value}
+        assert await query(pair.endpoints.database_url, f"SHOW {setting}") == "on"
+    for setting, value in (
+        ("appendonly", "yes"),
+        ("appendfsync", "everysec"),
+        ("maxmemory-policy", "noeviction"),
+    ):
+        assert await redis_command(pair.endpoints.redis_url, "CONFIG", "GET", setting) == [setting, value]
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])
-async def test_postgres_asks_for_a_password(servers: Servers, password: str) -> None:
-    url = servers.endpoints.database_url
+async def test_postgres_asks_for_a_password(pair: Servers, password: str) -> None:
+    url = pair.endpoints.database_url
     right = urlsplit(url).password
     assert right is not None
 
@@ -157,23 +161,26 @@ async def test_postgres_asks_for_a_password(servers: Servers, password: str) -> 
 
 
 @pytest.mark.parametrize("password", ["", ":wrong@"])
-async def test_valkey_asks_for_a_password(servers: Servers, password: str) -> None:
-    path = urlsplit(servers.endpoints.redis_url or "").path
+async def test_valkey_asks_for_a_password(pair: Servers, password: str) -> None:
+    path = urlsplit(pair.endpoints.redis_url or "").path
 
-    with pytest.raises((redis.exceptions.AuthenticationError, redis.exceptions.ResponseError)):
+    with pytest.raises(redis.exceptions.ConnectionError, match="Authentication required|invalid"):
         await redis_command(f"unix://{password}{path}", "PING")
 
 
-async def test_nothing_listens_on_the_network(servers: Servers) -> None:
-    assert await query(servers.endpoints.database_url, "SHOW listen_addresses") == ""
-    assert await redis_command(servers.endpoints.redis_url, "CONFIG", "GET", "port") == {"port": "0"}
+async def test_nothing_listens_on_the_network(pair: Servers) -> None:
+    assert await query(pair.endpoints.database_url, "SHOW listen_addresses") == ""
+    assert await redis_command(pair.endpoints.redis_url, "CONFIG", "GET", "port") == ["port", "0"]
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
-def test_no_password_is_on_a_command_line(servers: Servers) -> None:
-    secrets = {urlsplit(servers.endpoints.database_url).password, urlsplit(servers.endpoints.redis_url or "").password}
+def test_no_password_is_on_a_command_line(pair: Servers) -> None:
+    secrets = {
+        urlsplit(pair.endpoints.database_url).password,
+        urlsplit(pair.endpoints.redis_url or "").password,
+    }
 
-    for keeper in keepers(servers):
+    for keeper in keepers(pair):
         command = Path(f"/proc/{keeper.pid}/cmdline").read_text()
         assert not [secret for secret in secrets if secret is None or secret in command]
 
@@ -208,9 +215,9 @@ def test_root_is_told_when_the_servers_cannot_reach_the_directory(tmp_path: Path
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
 
 
-async def test_a_killed_postgres_comes_back_with_every_acknowledged_row(servers: Servers) -> None:
-    postgres, _ = keepers(servers)
-    url, lives_before = servers.endpoints.database_url, postgres.times_ready
+async def test_a_killed_postgres_comes_back_with_every_acknowledged_row(pair: Servers) -> None:
+    postgres, _ = keepers(pair)
+    url, lives_before = pair.endpoints.database_url, postgres.times_ready
     await fill(url, 200)
     held = await asyncpg.connect(url)  # an old backend that holds the shared memory
 
@@ -221,9 +228,9 @@ async def test_a_killed_postgres_comes_back_with_every_acknowledged_row(servers:
     held.terminate()
 
 
-async def test_a_killed_valkey_comes_back_with_what_it_had(servers: Servers) -> None:
-    _, valkey = keepers(servers)
-    url, lives_before = servers.endpoints.redis_url, valkey.times_ready
+async def test_a_killed_valkey_comes_back_with_what_it_had(pair: Servers) -> None:
+    _, valkey = keepers(pair)
+    url, lives_before = pair.endpoints.redis_url, valkey.times_ready
     for n in range(200):
         await redis_command(url, "RPUSH", "bells", str(n))
 
@@ -233,15 +240,15 @@ async def test_a_killed_valkey_comes_back_with_what_it_had(servers: Servers) -> 
     assert await redis_command(url, "LLEN", "bells") == 200
 
 
-async def test_a_restart_leaves_the_same_rows_at_the_same_address(servers: Servers) -> None:
-    postgres, _ = keepers(servers)
+async def test_a_restart_leaves_the_same_rows_at_the_same_address(pair: Servers) -> None:
+    postgres, _ = keepers(pair)
     before = postgres.pid
-    await query(servers.endpoints.database_url, "CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS n")
+    await query(pair.endpoints.database_url, "CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS n")
 
     await asyncio.to_thread(postgres.restart)
 
     assert postgres.pid != before
-    assert await query(servers.endpoints.database_url, "SELECT n FROM kept") == 1
+    assert await query(pair.endpoints.database_url, "SELECT n FROM kept") == 1
 
 
 def test_a_second_hub_on_the_same_directory_is_told_so(directory: Path) -> None:
@@ -300,6 +307,7 @@ def test_both_servers_stop_cleanly_with_a_hub_that_is_terminated(directory: Path
 
 
 async def test_a_directory_with_a_long_name_gets_its_sockets_elsewhere(directory: Path) -> None:
+    directory.chmod(0o711)
     long = directory / ("so-long-a-name-" * 10)
 
     with run_servers(long, log=lambda _: None) as servers:
@@ -333,7 +341,10 @@ def test_data_of_another_major_version_is_left_alone(directory: Path) -> None:
 def test_a_server_that_cannot_start_says_why(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIRWAY_SHARED_BUFFERS", "plenty")
 
-    with pytest.raises(FairwayError, match="invalid value for parameter"), run_servers(directory, log=lambda _: None):
+    with (
+        pytest.raises(FairwayError, match="invalid value for parameter"),
+        run_servers(directory, log=lambda _: None),
+    ):
         pass
 
 

@@ -1,0 +1,189 @@
+"""The invariants of the database as SQL: every query lists rows that may not exist. Mends nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.store.database import Connection
+
+UNSEEN_PATIENCE = timedelta(
+    hours=1
+)  # units a channel sold without our knowing: an order or a pull has settled them
+
+# Each name is a sentence's subject for a person; each query must find nothing. All of one check happens in one
+# statement, so that it sees one state of the database, whatever commits meanwhile.
+ALWAYS: dict[str, str] = {
+    "duplicate_order": """
+        SELECT FROM orders GROUP BY merchant_id, connection_id, channel_order_id HAVING count(*) > 1""",
+    "order_without_history": """
+        SELECT FROM orders o WHERE NOT EXISTS (
+          SELECT FROM order_events e WHERE e.merchant_id = o.merchant_id AND e.order_id = o.order_id)""",
+    "order_version_disagrees_with_history": """
+        SELECT FROM orders o CROSS JOIN LATERAL (
+          SELECT max(version) AS newest, count(DISTINCT version) AS versions FROM order_events e
+          WHERE e.merchant_id = o.merchant_id AND e.order_id = o.order_id) e
+        WHERE e.newest <> o.version OR e.versions <> o.version""",
+    "order_without_its_delivery": """
+        SELECT FROM orders o WHERE NOT EXISTS (
+          SELECT FROM deliveries d WHERE d.merchant_id = o.merchant_id AND d.delivery_id = o.delivery_id)""",
+    "stock_not_conserved": """
+        SELECT FROM stock s FULL JOIN (
+          SELECT merchant_id, variant_id, location_id, sum(on_hand_delta) AS on_hand, sum(reserved_delta) AS reserved
+          FROM stock_ledger GROUP BY 1, 2, 3) l USING (merchant_id, variant_id, location_id)
+        WHERE (coalesce(s.on_hand, 0), coalesce(s.reserved, 0)) <> (coalesce(l.on_hand, 0), coalesce(l.reserved, 0))""",
+    "reserved_below_zero": "SELECT FROM stock WHERE reserved < 0",
+    "reserved_disagrees_with_reservations": """
+        SELECT FROM stock s FULL JOIN (
+          SELECT merchant_id, variant_id, location_id, sum(held) AS held FROM reservations
+          WHERE held > 0 GROUP BY 1, 2, 3) r USING (merchant_id, variant_id, location_id)
+        WHERE coalesce(s.reserved, 0) <> coalesce(r.held, 0)""",
+    # What a line still asks of the shelves is held or known to be short: nothing is sold and forgotten. Units per
+    # listing can change after a sale only where a person matches, so there some decision is all that is asked for.
+    "line_without_its_units": """
+        SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
+        LEFT JOIN listings li ON li.merchant_id = l.merchant_id AND li.listing_id = l.listing_id
+        LEFT JOIN LATERAL (
+          SELECT sum(held) AS held, sum(shipped) AS shipped FROM reservations r
+          WHERE r.merchant_id = l.merchant_id AND r.order_id = l.order_id AND r.line_id = l.line_id) r ON true
+        LEFT JOIN shortages s ON s.merchant_id = l.merchant_id AND s.order_id = l.order_id AND s.line_id = l.line_id
+        CROSS JOIN LATERAL (
+          SELECT coalesce(r.held, 0) + coalesce(s.quantity, 0) AS has,
+            CASE WHEN l.moves_stock AND o.intake IN ('ship', 'reserve_only') AND o.gone_at IS NULL
+                   AND o.cancelled_at IS NULL
+                 THEN greatest(0, (l.quantity - l.quantity_cancelled) * coalesce(li.units, 1) - coalesce(r.shipped, 0))
+                 ELSE 0 END AS asks) x
+        WHERE l.variant_id IS NOT NULL
+          AND CASE WHEN li.matched_by = 'merchant' THEN (x.asks > 0) <> (x.has > 0) ELSE x.asks <> x.has END""",
+    "shipped_units_not_booked": """
+        SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
+        LEFT JOIN listings li ON li.merchant_id = l.merchant_id AND li.listing_id = l.listing_id
+        WHERE l.moves_stock AND l.variant_id IS NOT NULL AND l.quantity_fulfilled > 0 AND o.gone_at IS NULL
+          AND o.intake IN ('ship', 'reserve_only') AND li.matched_by IS DISTINCT FROM 'merchant'
+          AND least(l.quantity, l.quantity_fulfilled) * coalesce(li.units, 1) > (
+            SELECT coalesce(sum(shipped), 0) FROM reservations r
+            WHERE r.merchant_id = l.merchant_id AND r.order_id = l.order_id AND r.line_id = l.line_id)""",
+    "reservation_of_unknown_line": """
+        SELECT FROM reservations r WHERE (r.held > 0 OR r.shipped > 0) AND NOT EXISTS (
+          SELECT FROM order_lines l
+          WHERE l.merchant_id = r.merchant_id AND l.order_id = r.order_id AND l.line_id = r.line_id)""",
+    "shortage_of_unknown_line": """
+        SELECT FROM shortages s WHERE NOT EXISTS (
+          SELECT FROM order_lines l
+          WHERE l.merchant_id = s.merchant_id AND l.order_id = s.order_id AND l.line_id = s.line_id)""",
+    # Selling never takes more than is free: only a count that found fewer units can explain less than nothing.
+    "free_below_zero_unexplained": """
+        SELECT FROM stock s WHERE s.on_hand < s.reserved
+          AND NOT EXISTS (
+            SELECT FROM shortages sh
+            WHERE sh.merchant_id = s.merchant_id AND sh.variant_id = s.variant_id AND sh.quantity > 0)
+          AND NOT EXISTS (
+            SELECT FROM stock_ledger l WHERE l.merchant_id = s.merchant_id AND l.variant_id = s.variant_id
+              AND l.location_id = s.location_id AND l.on_hand_delta < 0 AND l.reason IN ('count', 'adjust'))""",
+    "shortage_without_cause": """
+        SELECT FROM shortages WHERE oversold > 0 AND cause ->> 'kind' IS NULL""",
+    "shortage_open_and_closed": "SELECT FROM shortages WHERE (quantity > 0) <> (closed_at IS NULL)",
+    "hold_disagrees_with_shortage": """
+        SELECT FROM orders o WHERE (o.holds @> '[{"code": "short_stock"}]') <> EXISTS (
+          SELECT FROM shortages s
+          WHERE s.merchant_id = o.merchant_id AND s.order_id = o.order_id AND s.quantity > 0)""",
+    "unmapped_line_without_hold": """
+        SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
+        WHERE l.moves_stock AND l.variant_id IS NULL AND l.quantity > l.quantity_cancelled AND o.gone_at IS NULL
+          AND o.intake IN ('ship', 'reserve_only') AND NOT o.holds @> '[{"code": "unmapped_sku"}]'""",
+    "gone_order_without_flag": "SELECT FROM orders WHERE (gone_at IS NOT NULL) <> ('gone' = ANY (flags))",
+    "todo_without_delivery": """
+        SELECT FROM todo t WHERE t.merchant_id = ANY (declared_merchants()) AND NOT EXISTS (
+          SELECT FROM deliveries d WHERE d.merchant_id = t.merchant_id AND d.delivery_id = t.delivery_id)""",
+    "parked_without_reason": """
+        SELECT FROM parked WHERE jsonb_array_length(reasons) = 0
+          OR jsonb_path_exists(reasons, '$[*] ? (!exists(@.code) || !exists(@.message))')""",
+    "parked_and_still_todo": """
+        SELECT FROM parked p JOIN todo t USING (merchant_id, delivery_id) WHERE p.resolved_at IS NULL""",
+    "level_untold_but_not_pending": """
+        SELECT FROM listing_levels WHERE desired IS NOT NULL AND NOT pending
+          AND (predicted IS NULL OR predicted + unseen <> desired OR maybe IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM dirty d WHERE d.merchant_id = listing_levels.merchant_id
+            AND d.variant_id = listing_levels.variant_id)""",
+    "level_of_another_variant": """
+        SELECT FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
+        WHERE ll.variant_id IS DISTINCT FROM l.variant_id""",
+    "confirmed_beyond_desired": "SELECT FROM listing_levels WHERE confirmed_seq > desired_seq",
+    "checkpoint_moved_back": """
+        SELECT FROM (SELECT finished_until, lag(finished_until) OVER (
+            PARTITION BY merchant_id, connection_id, resource ORDER BY epoch) AS before FROM checkpoint_log) c
+        WHERE before > finished_until""",
+    "checkpoint_disagrees_with_log": """
+        SELECT FROM checkpoints c LEFT JOIN checkpoint_log l USING (merchant_id, connection_id, resource, epoch)
+        WHERE l.finished_until IS DISTINCT FROM c.finished_until""",
+    # Rows name a connection; it must be one of the same merchant.
+    "cross_tenant_reference": """
+        SELECT FROM (
+          SELECT DISTINCT merchant_id, connection_id FROM orders
+          UNION SELECT DISTINCT merchant_id, connection_id FROM deliveries
+          UNION SELECT DISTINCT merchant_id, connection_id FROM listings
+          UNION SELECT DISTINCT merchant_id, connection_id FROM listing_levels
+          UNION SELECT DISTINCT merchant_id, connection_id FROM fetches
+          UNION SELECT merchant_id, connection_id FROM schedule WHERE merchant_id = ANY (declared_merchants())
+        ) r WHERE NOT EXISTS (
+          SELECT FROM connections c WHERE c.merchant_id = r.merchant_id AND c.connection_id = r.connection_id)""",
+    "line_of_foreign_variant": """
+        SELECT FROM order_lines l WHERE l.variant_id IS NOT NULL AND NOT EXISTS (
+          SELECT FROM variants v WHERE v.merchant_id = l.merchant_id AND v.variant_id = l.variant_id)""",
+    "account_linked_twice": """
+        SELECT FROM connections WHERE status <> 'disconnected' GROUP BY channel, account HAVING count(*) > 1""",
+}
+
+# At rest: faults are over, workers have had their time, nothing new comes in. Where a patience is given, $1 is the
+# moment that long ago.
+AT_REST: dict[str, tuple[str, timedelta | None]] = {
+    "todo_left": ("SELECT FROM todo WHERE merchant_id = ANY (declared_merchants())", None),
+    "fetches_left": (
+        """SELECT FROM fetches f JOIN connections c USING (merchant_id, connection_id)
+           WHERE c.status = 'active' AND f.next_at <= $1""",
+        timedelta(0),
+    ),
+    "dirty_left": ("SELECT FROM dirty WHERE merchant_id = ANY (declared_merchants())", None),
+    "pending_levels_left": (
+        """SELECT FROM listing_levels ll JOIN connections c USING (merchant_id, connection_id)
+           WHERE ll.pending AND c.push_stock AND c.status = 'active' AND ll.next_at <= $1""",
+        timedelta(0),
+    ),
+    # A worker that died leaves one behind; whoever took over has found out what it did.
+    "attempt_never_settled": (
+        """SELECT FROM push_attempts a WHERE a.outcome IS NULL AND NOT EXISTS (
+             SELECT FROM push_attempts later
+             WHERE (later.merchant_id, later.connection_id, later.listing_id, later.channel_location_id)
+               = (a.merchant_id, a.connection_id, a.listing_id, a.channel_location_id)
+               AND later.epoch > a.epoch AND later.outcome IS NOT NULL)""",
+        None,
+    ),
+    "shortage_that_could_be_filled": (
+        """SELECT FROM shortages sh JOIN orders o USING (merchant_id, order_id)
+           JOIN (SELECT DISTINCT merchant_id, connection_id, location_id FROM connection_locations) cl
+             USING (merchant_id, connection_id)
+           JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id = sh.variant_id
+             AND s.location_id = cl.location_id
+           WHERE sh.quantity > 0 AND s.on_hand > s.reserved""",
+        None,
+    ),
+    "unseen_sale_never_came": (
+        "SELECT FROM listing_levels WHERE unseen > 0 AND unseen_at <= $1",
+        UNSEEN_PATIENCE,
+    ),
+}
+
+
+async def verify(tx: Connection, *, at_rest: bool, now: datetime) -> dict[str, Any]:
+    """Check the declared merchants: {"checks": how many were made, "violations": {name: rows that may not exist}}.
+
+    *at_rest* also asks that no work is left, which holds only when workers have run and nothing comes in. *now* is
+    the business time that ages are measured by.
+    """
+    found: dict[str, int] = {}
+    for name, query in ALWAYS.items():
+        found[name] = await tx.fetchval(f"SELECT count(*) FROM ({query}) AS violation")
+    for name, (query, patience) in AT_REST.items() if at_rest else ():
+        before = [] if patience is None else [now - patience]
+        found[name] = await tx.fetchval(f"SELECT count(*) FROM ({query}) AS violation", *before)
+    return {"checks": len(found), "violations": {name: count for name, count in found.items() if count}}
