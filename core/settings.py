@@ -51,7 +51,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         call_deadline_s=lease_s * 0.45,
         read_deadline_s=_number(env, "FAIRWAY_READ_DEADLINE_S", 10.0),
         host=env.get("FAIRWAY_HOST", "127.0.0.1"),
-        port=int(_number(env, "FAIRWAY_PORT", 8400)),
+        port=_port(env),
         public_url=env.get("FAIRWAY_PUBLIC_URL", ""),
         allow_private_hosts=env.get("FAIRWAY_ALLOW_PRIVATE_HOSTS") == "1",
         pull_every_s=_number(env, "FAIRWAY_PULL_EVERY_S", 300.0),
@@ -76,6 +76,14 @@ def _required(env: Mapping[str, str], name: str) -> str:
             fix="Set it, or run `./fairway up`, which starts everything it needs by itself.",
         )
     return value
+
+
+def _port(env: Mapping[str, str]) -> int:
+    """The port webhooks arrive at; 0 lets the system choose one."""
+    text = env.get("FAIRWAY_PORT", "8400")
+    if not text.isdecimal() or int(text) > 65535:
+        raise UsageProblem(f"FAIRWAY_PORT={text!r} is not a port.")
+    return int(text)
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

@@ -42,7 +42,9 @@ def finish_line(line: dict[str, Any]) -> None:
     """Complete a mapped line: `total_discount` alone misses what was given on the whole order."""
     allocated = [row["amount"] for row in line["allocations"]]
     stated = line.get("discount_total")
-    line["discount_total"] = total_of(allocated) if allocated else stated if stated and stated.amount else None
+    line["discount_total"] = (
+        total_of(allocated) if allocated else stated if stated and stated.amount else None
+    )
     price = line["unit_price"]
     if price is not None:
         line["subtotal"] = times(price, line["quantity"])

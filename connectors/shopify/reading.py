@@ -75,9 +75,7 @@ def _finish(values: dict[str, Any], problems: list[Problem], *, odd: list[Proble
     problems[:] = _once([*problems, *odd], values)
     _finish_words(values, problems, draft=draft)
     _finish_lines(values)
-    values["shipping_lines"] = [
-        row for row in values["shipping_lines"] if row.pop("removed", None) is not True
-    ]
+    values["shipping_lines"] = _kept_shipping(values["shipping_lines"])
     _finish_discounts(values)
     restocks = restocks_of(values)
     finish_fulfillments(values)
@@ -166,6 +164,13 @@ def _tracked(line: dict[str, Any], facts: dict[str, Any]) -> bool | None:
     if counted_by is None or line["channel_item_id"] is None or facts.get("product_exists") is False:
         return None  # not told, or told of a variant that is gone
     return bool(counted_by)
+
+
+def _kept_shipping(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept = [row for row in rows if row.pop("removed", None) is not True]
+    for row in kept:
+        row["allocations"] = row["allocations"] or ()
+    return kept
 
 
 def _finish_discounts(values: dict[str, Any]) -> None:

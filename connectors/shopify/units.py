@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
@@ -18,7 +19,7 @@ def finish_fulfillments(values: dict[str, Any]) -> None:
     kept = []
     for row in values["fulfillments"]:
         row["active"] = row["status"] not in _NOT_SHIPPED
-        row["lines"] = _readable(row["lines"])
+        row["lines"] = _readable(row["lines"] or ())
         row["parcels"] = _parcels(row)
         if row["channel_fulfillment_id"] is not None:
             kept.append(row)
@@ -42,17 +43,18 @@ def _parcels(row: dict[str, Any]) -> list[dict[str, Any]]:
 def finish_refunds(values: dict[str, Any]) -> None:
     kept = []
     for row in values["refunds"]:
-        units = row.pop("units")
+        units = row.pop("units") or ()
         row["lines"] = _readable(units)
-        transactions = row.pop("transactions", None)
-        if transactions is not None:
+        transactions = row.pop("transactions", ())  # a tuple where the payload has none
+        if isinstance(transactions, list):
             row["amount"] = _given_back(values, units, transactions)
+        row.setdefault("amount", None)
         if row["channel_refund_id"] is not None:
             kept.append(row)
     values["refunds"] = kept
 
 
-def _readable(rows: Any) -> list[dict[str, Any]]:
+def _readable(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"line_id": row["line_id"], "quantity": row["quantity"]}
         for row in rows
@@ -60,14 +62,16 @@ def _readable(rows: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _given_back(values: dict[str, Any], units: list[dict[str, Any]], transactions: Any) -> Money | None:
+def _given_back(
+    values: dict[str, Any], units: Sequence[dict[str, Any]], transactions: list[dict[str, Any]]
+) -> Money | None:
     """What the refund's transactions paid out, in shop currency.
 
     They may be in the buyer's currency: then the refunded lines tell what that was for the shop, if they add
     up to the same amount.
     """
     shop, seen = values["currency"], values["presentment_currency"]
-    if shop is None or isinstance(transactions, tuple):  # the payload has no transactions at all
+    if shop is None:
         return None
     paid = [
         t
@@ -120,7 +124,7 @@ def restocks_of(values: dict[str, Any]) -> dict[str, Counter[str]]:
     """Refunded units by line and kind of restock; a kind that is not told counts as none."""
     found: dict[str, Counter[str]] = {}
     for refund in values["refunds"]:
-        for unit in refund["units"]:
+        for unit in refund["units"] or ():
             if unit["line_id"] is not None and unit["quantity"] is not None:
                 found.setdefault(unit["line_id"], Counter())[unit["restock_type"] or "no_restock"] += unit[
                     "quantity"

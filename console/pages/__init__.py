@@ -1,1 +1,1 @@
-"""The operator's status pages: read-only, on this machine only. They change nothing and open no sealed body."""
+"""The operator's status pages: on this machine only. They change nothing and open no sealed body."""

@@ -29,7 +29,7 @@ log = get_log("pages")
 
 
 def create_pages(database: Database, clock: Clock) -> web.Application:
-    """The pages over *database* (role fairway_read), which sees all merchants; *clock* says what "ago" means."""
+    """The pages over *database* (role fairway_read), for all merchants; *clock* says what "ago" means."""
     app = web.Application(middlewares=[_guard])
     app[views.DATABASE] = database
     app[views.CLOCK] = clock
@@ -70,7 +70,7 @@ def _name(host: str) -> str:
 
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    # A foreign page can make a browser ask us under its own name (DNS rebinding); under ours it cannot read us.
+    # DNS rebinding: a foreign page can make a browser ask us under its own name; under ours it cannot read.
     if _name(request.headers.get("Host", "")) not in LOOPBACK:
         return web.Response(status=421, text="These pages answer to localhost and 127.0.0.1 only.\n")
     if request.method != "GET":

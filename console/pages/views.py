@@ -166,8 +166,8 @@ async def variant(request: web.Request) -> web.Response:
 ROUTES = [
     web.get("/", overview),
     web.get("/orders", orders),
-    web.get(r"/orders/{id:\d{1,18}}", order),
+    web.get(r"/orders/{id:[0-9]{1,18}}", order),
     web.get("/deliveries", deliveries),
-    web.get(r"/deliveries/{id:\d{1,18}}", delivery),
-    web.get(r"/stock/{id:\d{1,18}}", variant),
+    web.get(r"/deliveries/{id:[0-9]{1,18}}", delivery),
+    web.get(r"/stock/{id:[0-9]{1,18}}", variant),
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+NOTHING = "\N{EN DASH}"
 SPANS = ((86400, "day"), (3600, "h"), (60, "min"), (1, "s"))
 
 # status of a connection -> (kind of badge, glyph, word)
@@ -42,7 +43,9 @@ def ago(moment: datetime | None, now: datetime, never: str = "never") -> Markup 
         return never
     utc = moment.astimezone(UTC)
     seconds = (now - utc).total_seconds()
-    text = "just now" if abs(seconds) < 1 else f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+    text = (
+        "just now" if abs(seconds) < 1 else f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+    )
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         utc.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{utc:%Y-%m-%d %H:%M:%S}", text
     )
@@ -51,7 +54,7 @@ def ago(moment: datetime | None, now: datetime, never: str = "never") -> Markup 
 def took(run: Mapping[str, Any]) -> str:
     """How long a run took, in milliseconds or seconds."""
     if run["finished_at"] is None:
-        return "–"
+        return NOTHING
     seconds = (run["finished_at"] - run["started_at"]).total_seconds()
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
@@ -70,7 +73,7 @@ def counts(detail: Mapping[str, Any]) -> str:
 def money(amount: Decimal | None, currency: str | None) -> str:
     """An amount with its currency; at least two decimals, none of them rounded away."""
     if amount is None:
-        return "–"
+        return NOTHING
     plain = amount.normalize()
     exponent = plain.as_tuple().exponent
     places = max(2, -exponent if isinstance(exponent, int) else 2)
@@ -78,13 +81,14 @@ def money(amount: Decimal | None, currency: str | None) -> str:
 
 
 def plural(count: int, one: str, many: str = "") -> str:
-    """ "1 order", "2 orders"."""
+    """A count with its noun: "1 order", "2 orders"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def headline(linked: Sequence[Mapping[str, Any]], needs: int) -> tuple[str, str]:
     """(kind, sentence): the state of the hub in one sentence. *linked* are the connections that are not
-    disconnected, each with its *health*."""
+    disconnected, each with its *health*.
+    """
     if not linked:
         return "quiet", "No shop is connected yet." + (f" {_needs(needs)}." if needs else "")
     healthy = sum(connection["health"] == "active" for connection in linked)
@@ -111,7 +115,7 @@ def shortage_cause(shortage: Mapping[str, Any], names: Mapping[int, str]) -> str
     there = names.get(cause.get("competing_connection") or 0, "another channel")
     match cause.get("kind"):
         case "not_pushed":
-            return f"{here} sold what it believed it had: stock is not pushed to it, so it was never told."
+            return f"{here} sold what it believed it had: its stock push is off, so it was never told."
         case "count":
             showed = cause.get("channel_showed")
             believed = f"{here} showed {showed}" if showed is not None else f"{here} believed it had more"
@@ -127,5 +131,10 @@ def shortage_cause(shortage: Mapping[str, Any], names: Mapping[int, str]) -> str
 
 
 def event(kind: str) -> str:
-    """ "order_placed" -> "order placed"."""
+    """A code as words: "order_placed" becomes "order placed"."""
     return kind.replace("_", " ")
+
+
+def states(detail: Mapping[str, Any]) -> str:
+    """The state an event led to: "paid, unfulfilled, ship"."""
+    return ", ".join(event(str(value)) for value in detail.values() if value)

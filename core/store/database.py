@@ -117,3 +117,8 @@ def _dump(value: Any) -> str:
 def columns(rows: Sequence[Mapping[str, Any]], *names: str) -> list[list[Any]]:
     """The named columns of *rows* as arrays, for `unnest`."""
     return [[row[name] for row in rows] for name in names]
+
+
+def json_texts(values: Sequence[Any]) -> list[str]:
+    """Values as JSON text, for `text[]` cast to jsonb one by one: a list within an array would become a dimension."""
+    return [_dump(value) for value in values]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 
-from core.store.database import Connection, Row
+from core.store.database import Connection, Row, json_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +165,14 @@ async def park(
     """Set deliveries aside for a person: (claimed, topic, reasons); parking twice keeps the first reasons."""
     await tx.execute(
         """INSERT INTO parked (merchant_id, delivery_id, connection_id, topic, reasons, attempts, parked_at)
-           SELECT m, d, c, t, r, a, $7 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::jsonb[],
+           SELECT m, d, c, t, r::jsonb, a, $7 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
              $6::int[]) AS p (m, d, c, t, r, a)
            ON CONFLICT (merchant_id, delivery_id) DO NOTHING""",
         [item.merchant_id for item, _, _ in items],
         [item.delivery_id for item, _, _ in items],
         [item.connection_id for item, _, _ in items],
         [topic for _, topic, _ in items],
-        [[dict(reason) for reason in reasons] for _, _, reasons in items],
+        json_texts([[dict(reason) for reason in reasons] for _, _, reasons in items]),
         [item.attempts for item, _, _ in items],
         now,
     )

@@ -50,7 +50,7 @@ async def put_desired(tx: Connection, rows: Sequence[dict[str, Any]], now: datet
     told = await tx.fetch(
         """UPDATE listing_levels ll SET desired = r.q,
              desired_seq = ll.desired_seq + (ll.desired IS DISTINCT FROM r.q)::int,
-             desired_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN $6 ELSE ll.desired_at END,
+             desired_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN $6::timestamptz ELSE ll.desired_at END,
              pending = ll.predicted IS NULL OR ll.predicted + ll.unseen <> r.q OR ll.maybe IS NOT NULL
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[]) AS r (m, c, l, loc, q)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
@@ -122,7 +122,7 @@ async def claim(
     await tx.execute(
         """INSERT INTO push_attempts (merchant_id, connection_id, epoch, listing_id, channel_location_id, desired_seq,
              desired, predicted, started_at)
-           SELECT $1, $2, $3, r.* , $9
+           SELECT $1, $2, $3, r.*, $9::timestamptz
            FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::int[]) AS r (l, loc, s, d, p)
            ON CONFLICT (merchant_id, connection_id, epoch, listing_id, channel_location_id) DO UPDATE SET
              desired_seq = excluded.desired_seq, desired = excluded.desired, predicted = excluded.predicted,
@@ -147,9 +147,9 @@ async def confirm(
     Sales that were drained while the call was under way (own_sales grew) count first against the unseen ones.
     """
     await tx.execute(
-        """UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8, maybe = NULL,
+        """UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz, maybe = NULL,
              unseen = r.u - least(r.u, (ll.own_sales - r.o)::int),
-             unseen_at = CASE WHEN r.u > 0 THEN $8 END,
+             unseen_at = CASE WHEN r.u > 0 THEN $8::timestamptz END,
              predicted = r.w - ((ll.own_sales - r.o)::int - least(r.u, (ll.own_sales - r.o)::int)),
              pending = r.w - ((ll.own_sales - r.o)::int - least(r.u, (ll.own_sales - r.o)::int))
                + r.u - least(r.u, (ll.own_sales - r.o)::int) <> ll.desired,
@@ -188,7 +188,7 @@ async def close_attempts(
 ) -> None:
     """Write down how the attempts of this lease ended."""
     await tx.execute(
-        """UPDATE push_attempts a SET finished_at = $8, outcome = r.o, written = r.w, message = r.e
+        """UPDATE push_attempts a SET finished_at = $8::timestamptz, outcome = r.o, written = r.w, message = r.e
            FROM unnest($4::bigint[], $5::text[], $6::text[], $7::int[], $9::text[]) AS r (l, loc, o, w, e)
            WHERE a.merchant_id = $1 AND a.connection_id = $2 AND a.epoch = $3 AND a.listing_id = r.l
              AND a.channel_location_id = r.loc""",

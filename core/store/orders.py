@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.store.database import Connection, Row, columns
+from core.store.database import Connection, Row, columns, json_texts
 
 OrderKey = tuple[int, int, str]  # merchant, connection, channel order id
 
@@ -56,15 +56,15 @@ async def insert(tx: Connection, rows: Sequence[dict[str, Any]]) -> dict[OrderKe
         """INSERT INTO orders (merchant_id, connection_id, channel_order_id, order_number, placed_at, changed_at,
              fetched_at, stored_at, version, delivery_id, intake, channel_status, payment_status, fulfillment_status,
              cancelled_at, gone_at, currency, total, holds, flags, lowered, document_hash, document)
-           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t, h, string_to_array(fl, ','), l, dh, doc
+           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t, h::jsonb, string_to_array(fl, ','), l, dh, doc
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
              $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
-             $14::timestamptz[], $15::timestamptz[], $16::text[], $17::numeric[], $18::jsonb[], $19::text[],
+             $14::timestamptz[], $15::timestamptz[], $16::text[], $17::numeric[], $18::text[], $19::text[],
              $20::boolean[], $21::bytea[], $22::bytea[])
              AS r (m, c, o, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc)
            ON CONFLICT (merchant_id, connection_id, channel_order_id) DO NOTHING
            RETURNING merchant_id, connection_id, channel_order_id, order_id""",
-        *columns(rows, "merchant_id", "connection_id", "channel_order_id", *_STATE),
+        *columns(_written(rows), "merchant_id", "connection_id", "channel_order_id", *_STATE),
     )
     if len(stored) < len(rows):
         raise Outrun
@@ -76,15 +76,15 @@ async def update(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     await tx.execute(
         """UPDATE orders AS u SET order_number = n, placed_at = p, changed_at = ch, fetched_at = f, stored_at = s,
              version = u.version + 1, delivery_id = d, intake = i, channel_status = cs, payment_status = ps,
-             fulfillment_status = fs, cancelled_at = ca, gone_at = g, currency = cu, total = t, holds = h,
+             fulfillment_status = fs, cancelled_at = ca, gone_at = g, currency = cu, total = t, holds = h::jsonb,
              flags = string_to_array(fl, ','), lowered = l, document_hash = dh, document = doc
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[],
              $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[],
-             $13::timestamptz[], $14::timestamptz[], $15::text[], $16::numeric[], $17::jsonb[], $18::text[],
+             $13::timestamptz[], $14::timestamptz[], $15::text[], $16::numeric[], $17::text[], $18::text[],
              $19::boolean[], $20::bytea[], $21::bytea[])
              AS r (m, oid, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc)
            WHERE u.merchant_id = m AND u.order_id = oid""",
-        *columns(rows, "merchant_id", "order_id", *_STATE),
+        *columns(_written(rows), "merchant_id", "order_id", *_STATE),
     )
 
 
@@ -94,11 +94,15 @@ _STATE = (
 ).split()
 
 
+def _written(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "holds": text} for row, text in zip(rows, json_texts([r["holds"] for r in rows]), strict=True)]
+
+
 async def mark_gone(tx: Connection, rows: Sequence[tuple[int, int, int]], now: datetime) -> None:
-    """The channel says these orders do not exist any more: (merchant, order, delivery)."""
+    """The channel says these orders do not exist any more: (merchant, order, delivery). Nothing is held up."""
     await tx.execute(
         """UPDATE orders AS u SET gone_at = $4, version = u.version + 1, delivery_id = r.d, stored_at = $4,
-             flags = array_append(array_remove(u.flags, 'gone'), 'gone')
+             holds = '[]', flags = array_append(array_remove(u.flags, 'gone'), 'gone')
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r (m, o, d)
            WHERE u.merchant_id = r.m AND u.order_id = r.o AND u.gone_at IS NULL""",
         [row[0] for row in rows],
@@ -171,11 +175,11 @@ async def add_events(tx: Connection, rows: Sequence[dict[str, Any]], now: dateti
 async def put_holds(tx: Connection, rows: Sequence[tuple[int, int, list[dict[str, str]]]]) -> None:
     """Replace the holds of orders: (merchant, order, holds)."""
     await tx.execute(
-        """UPDATE orders o SET holds = r.h FROM unnest($1::bigint[], $2::bigint[], $3::jsonb[]) AS r (m, o, h)
+        """UPDATE orders o SET holds = r.h::jsonb FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS r (m, o, h)
            WHERE o.merchant_id = r.m AND o.order_id = r.o""",
         [row[0] for row in rows],
         [row[1] for row in rows],
-        [row[2] for row in rows],
+        json_texts([row[2] for row in rows]),
     )
 
 
@@ -189,15 +193,15 @@ async def lock_ids(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -
     )
 
 
-async def lift_hold(tx: Connection, merchant_id: int, order_ids: Sequence[int], code: str) -> None:
-    """Take the holds of one code off orders."""
+async def lift_short_holds(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -> None:
+    """Take the short_stock holds off those of *order_ids* that miss nothing any more."""
     await tx.execute(
-        """UPDATE orders SET holds = coalesce((SELECT jsonb_agg(h) FROM jsonb_array_elements(holds) h
-             WHERE h ->> 'code' <> $3), '[]')
-           WHERE merchant_id = $1 AND order_id = ANY ($2::bigint[])""",
+        """UPDATE orders o SET holds = coalesce((SELECT jsonb_agg(h) FROM jsonb_array_elements(o.holds) h
+             WHERE h ->> 'code' <> 'short_stock'), '[]')
+           WHERE o.merchant_id = $1 AND o.order_id = ANY ($2::bigint[]) AND NOT EXISTS (
+             SELECT FROM shortages s WHERE s.merchant_id = $1 AND s.order_id = o.order_id AND s.quantity > 0)""",
         merchant_id,
         order_ids,
-        code,
     )
 
 

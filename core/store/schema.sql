@@ -465,6 +465,7 @@ GRANT SELECT (merchant_id, delivery_id, connection_id, dedupe_key) ON deliveries
 GRANT INSERT, UPDATE, SELECT ON intake_counts TO fairway_web;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fairway_worker;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fairway_worker;
 REVOKE UPDATE, DELETE ON deliveries, stock_ledger, order_events, checkpoint_log FROM fairway_worker;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO fairway_read;
 REVOKE ALL ON credentials, hooks FROM fairway_read;

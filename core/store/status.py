@@ -18,7 +18,7 @@ async def _rows(tx: Connection, sql: str, *arguments: object) -> Rows:
 
 
 async def connections(tx: Connection, merchants: Sequence[int]) -> Rows:
-    """Every connection with its newest delivery and order, its checkpoint and its levels that wait to be told."""
+    """Every connection with its newest delivery and order, its checkpoint and its count of pending levels."""
     return await _rows(
         tx,
         f"""WITH came AS (
@@ -26,11 +26,14 @@ async def connections(tx: Connection, merchants: Sequence[int]) -> Rows:
              CROSS JOIN LATERAL (SELECT connection_id, received_at FROM deliveries WHERE merchant_id = m.id
                ORDER BY delivery_id DESC LIMIT {RECENT}) d GROUP BY 1
            ), sold AS (
-             SELECT o.connection_id, max(coalesce(o.placed_at, o.stored_at)) AS at FROM unnest($1::bigint[]) AS m (id)
-             CROSS JOIN LATERAL (SELECT connection_id, placed_at, stored_at FROM orders WHERE merchant_id = m.id
+             SELECT o.connection_id, max(coalesce(o.placed_at, o.stored_at)) AS at
+             FROM unnest($1::bigint[]) AS m (id)
+             CROSS JOIN LATERAL (SELECT connection_id, placed_at, stored_at
+             FROM orders WHERE merchant_id = m.id
                ORDER BY order_id DESC LIMIT {RECENT}) o GROUP BY 1
            )
-           SELECT c.connection_id, c.merchant_id, m.name AS merchant, c.channel, c.name, c.status, c.status_message,
+           SELECT c.connection_id, c.merchant_id, m.name AS merchant, c.channel, c.name, c.status,
+             c.status_message,
              c.push_stock, came.at AS last_delivery, sold.at AS last_order,
              (SELECT min(finished_until) FROM checkpoints k
               WHERE k.merchant_id = c.merchant_id AND k.connection_id = c.connection_id) AS checkpoint,
@@ -101,7 +104,8 @@ async def late_todo(tx: Connection, before: datetime) -> dict[str, Any]:
 async def numbers(tx: Connection, midnight: datetime) -> dict[str, int]:
     """Counters of intake since *midnight*, and how much there is of orders, parked deliveries and todo."""
     row = await tx.fetchrow(
-        """SELECT coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(duplicate), 0)::bigint AS duplicate,
+        """SELECT coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(duplicate),
+             0)::bigint AS duplicate,
              coalesce(sum(rejected), 0)::bigint AS rejected,
              (SELECT count(*) FROM orders) AS orders,
              (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked,
@@ -112,13 +116,18 @@ async def numbers(tx: Connection, midnight: datetime) -> dict[str, int]:
     return dict(row) if row else {}
 
 
-async def newest_orders(tx: Connection, merchants: Sequence[int], limit: int, hold: str | None = None) -> Rows:
+async def newest_orders(
+    tx: Connection, merchants: Sequence[int], limit: int, hold: str | None = None
+) -> Rows:
     """The orders that arrived last; only those that *hold* keeps from shipping, if given."""
-    wanted = f"AND {_HELD} AND holds @> jsonb_build_array(jsonb_build_object('code', $3::text))" if hold else ""
+    wanted = (
+        f"AND {_HELD} AND holds @> jsonb_build_array(jsonb_build_object('code', $3::text))" if hold else ""
+    )
     return await _rows(
         tx,
         f"""SELECT o.* FROM unnest($1::bigint[]) AS m (id)
-           CROSS JOIN LATERAL (SELECT order_id, connection_id, channel_order_id, order_number, placed_at, stored_at,
+           CROSS JOIN LATERAL (SELECT order_id, connection_id, channel_order_id, order_number, placed_at,
+             stored_at,
              intake, payment_status, fulfillment_status, cancelled_at, gone_at, currency, total, holds
              FROM orders WHERE merchant_id = m.id {wanted} ORDER BY order_id DESC LIMIT $2) o
            ORDER BY o.order_id DESC LIMIT $2""",
@@ -133,7 +142,8 @@ async def newest_runs(tx: Connection, merchants: Sequence[int], limit: int) -> R
     return await _rows(
         tx,
         """SELECT r.* FROM unnest($1::bigint[]) AS m (id)
-           CROSS JOIN LATERAL (SELECT run_id, connection_id, kind, started_at, finished_at, outcome, detail, error
+           CROSS JOIN LATERAL (SELECT run_id, connection_id, kind, started_at, finished_at, outcome,
+             detail, error
              FROM runs WHERE merchant_id = m.id ORDER BY started_at DESC LIMIT $2) r
            ORDER BY r.started_at DESC, r.run_id DESC LIMIT $2""",
         [0, *merchants],
@@ -157,7 +167,8 @@ async def levels_of(tx: Connection, variants: Sequence[int]) -> Rows:
     """What each listing of *variants* may sell, was told, and should show by itself."""
     return await _rows(
         tx,
-        """SELECT variant_id, connection_id, listing_id, channel_location_id, desired, confirmed, confirmed_at,
+        """SELECT variant_id, connection_id, listing_id, channel_location_id, desired, confirmed,
+             confirmed_at,
              predicted, pending, error, failures
            FROM listing_levels WHERE variant_id = ANY ($1::bigint[])
            ORDER BY variant_id, connection_id, listing_id, channel_location_id""",
@@ -169,7 +180,8 @@ async def shortages(tx: Connection, limit: int, order_id: int | None = None) -> 
     """Open shortages, the oldest first, with the order that took the units instead, where one did."""
     return await _rows(
         tx,
-        """SELECT s.order_id, s.line_id, s.variant_id, s.quantity, s.cause, s.opened_at, v.sku, o.connection_id,
+        """SELECT s.order_id, s.line_id, s.variant_id, s.quantity, s.cause, s.opened_at, v.sku,
+             o.connection_id,
              o.channel_order_id, o.order_number, r.order_id AS rival_id, count(*) OVER () AS count
            FROM shortages s JOIN variants v USING (merchant_id, variant_id)
            JOIN orders o USING (merchant_id, order_id)
@@ -185,4 +197,6 @@ async def shortages(tx: Connection, limit: int, order_id: int | None = None) -> 
 
 async def names(tx: Connection) -> dict[int, str]:
     """The merchants' own words for their connections."""
-    return {r["connection_id"]: r["name"] for r in await tx.fetch("SELECT connection_id, name FROM connections")}
+    return {
+        r["connection_id"]: r["name"] for r in await tx.fetch("SELECT connection_id, name FROM connections")
+    }

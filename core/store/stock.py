@@ -52,9 +52,16 @@ async def post(tx: Connection, entries: Sequence[Entry], now: datetime) -> None:
            ), sums AS (
              SELECT merchant_id, variant_id, location_id, sum(on_hand_delta)::int AS oh, sum(reserved_delta)::int AS rs
              FROM new GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+           ), moved AS (
+             -- Apart from the insert below: PostgreSQL checks a row that is to be inserted before it looks for the
+             -- one that is there, and a release alone is below zero.
+             UPDATE stock s SET on_hand = s.on_hand + sums.oh, reserved = s.reserved + sums.rs FROM sums
+             WHERE s.merchant_id = sums.merchant_id AND s.variant_id = sums.variant_id
+               AND s.location_id = sums.location_id
+             RETURNING s.merchant_id, s.variant_id, s.location_id
            )
            INSERT INTO stock AS s (merchant_id, variant_id, location_id, on_hand, reserved)
-           SELECT * FROM sums
+           SELECT * FROM sums WHERE (merchant_id, variant_id, location_id) NOT IN (SELECT * FROM moved)
            ON CONFLICT (merchant_id, variant_id, location_id)
            DO UPDATE SET on_hand = s.on_hand + excluded.on_hand, reserved = s.reserved + excluded.reserved""",
         [e.merchant_id for e in entries],
@@ -67,6 +74,11 @@ async def post(tx: Connection, entries: Sequence[Entry], now: datetime) -> None:
         [e.cause for e in entries],
         now,
     )
+
+
+async def transaction_id(tx: Connection) -> str:
+    """This transaction's number, which no other one ever has."""
+    return str(await tx.fetchval("SELECT pg_current_xact_id()::text"))
 
 
 async def put_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -84,7 +96,7 @@ async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: dat
     await tx.execute(
         """INSERT INTO shortages AS s (merchant_id, order_id, line_id, variant_id, quantity, oversold, cause, opened_at,
              closed_at)
-           SELECT m, o, l, v, q, x, c, $8, CASE WHEN q = 0 THEN $8 END
+           SELECT m, o, l, v, q, x, c, $8::timestamptz, CASE WHEN q = 0 THEN $8::timestamptz END
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::jsonb[])
              AS r (m, o, l, v, q, x, c)
            ON CONFLICT (merchant_id, order_id, line_id) DO UPDATE SET quantity = excluded.quantity,

@@ -1,4 +1,4 @@
-"""Opens a number down to what it came from: an order, a variant's ledger, a delivery. Opens no sealed body."""
+"""Opens a number to what it came from: an order, a variant's ledger, a delivery. Opens no sealed body."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ async def _rows(tx: Connection, sql: str, *arguments: object) -> Rows:
 async def order(tx: Connection, order_id: int) -> dict[str, Any] | None:
     """The state of an order without its document, or None where the declared merchants have no such order."""
     row = await tx.fetchrow(
-        """SELECT o.order_id, o.connection_id, c.name AS connection, c.channel, o.channel_order_id, o.order_number,
-             o.placed_at, o.changed_at, o.fetched_at, o.stored_at, o.version, o.delivery_id, o.intake, o.channel_status,
-             o.payment_status, o.fulfillment_status, o.cancelled_at, o.gone_at, o.currency, o.total, o.holds, o.flags
+        """SELECT o.order_id, o.connection_id, c.name AS connection, c.channel, o.channel_order_id,
+             o.order_number,
+             o.placed_at, o.changed_at, o.fetched_at, o.stored_at, o.version, o.delivery_id, o.intake,
+               o.channel_status,
+             o.payment_status, o.fulfillment_status, o.cancelled_at, o.gone_at, o.currency, o.total,
+               o.holds, o.flags
            FROM orders o JOIN connections c USING (merchant_id, connection_id) WHERE o.order_id = $1""",
         order_id,
     )
@@ -32,10 +35,12 @@ async def lines(tx: Connection, order_id: int) -> Rows:
         tx,
         """SELECT l.line_id, l.sku, l.title, l.variant_id, l.moves_stock, l.quantity, l.quantity_cancelled,
              l.quantity_fulfilled, l.quantity_returned, l.unit_price, l.total,
-             coalesce((SELECT jsonb_agg(jsonb_build_object('location', p.name, 'held', r.held, 'shipped', r.shipped)
+             coalesce((SELECT jsonb_agg(jsonb_build_object('location', p.name, 'held', r.held, 'shipped',
+               r.shipped)
                                         ORDER BY r.location_id)
                        FROM reservations r JOIN locations p USING (merchant_id, location_id)
-                       WHERE r.merchant_id = l.merchant_id AND r.order_id = l.order_id AND r.line_id = l.line_id), '[]')
+                       WHERE r.merchant_id = l.merchant_id AND r.order_id = l.order_id
+                         AND r.line_id = l.line_id), '[]')
                AS reservations
            FROM order_lines l WHERE l.order_id = $1 ORDER BY l.position, l.line_id""",
         order_id,
@@ -55,11 +60,13 @@ async def history(tx: Connection, order_id: int) -> Rows:
 async def delivery(tx: Connection, delivery_id: int) -> dict[str, Any] | None:
     """A delivery with where it stands (todo, parked); *size* is that of the sealed body, in bytes."""
     row = await tx.fetchrow(
-        """SELECT d.delivery_id, d.connection_id, c.name AS connection, c.channel, d.topic, d.via, d.received_at,
+        """SELECT d.delivery_id, d.connection_id, c.name AS connection, c.channel, d.topic, d.via,
+             d.received_at,
              octet_length(d.body) AS size, encode(d.dedupe_key, 'hex') AS dedupe, t.attempts AS waiting,
              p.reasons, p.parked_at, p.resolved_at, p.attempts AS parked_attempts
            FROM deliveries d JOIN connections c USING (merchant_id, connection_id)
-           LEFT JOIN todo t USING (merchant_id, delivery_id) LEFT JOIN parked p USING (merchant_id, delivery_id)
+           LEFT JOIN todo t USING (merchant_id, delivery_id) LEFT JOIN parked p USING (merchant_id,
+             delivery_id)
            WHERE d.delivery_id = $1""",
         delivery_id,
     )
@@ -93,7 +100,8 @@ async def newest_deliveries(tx: Connection, merchants: Sequence[int], limit: int
              octet_length(body) AS size FROM deliveries d WHERE merchant_id = m.id {wanted}
              ORDER BY delivery_id DESC LIMIT $2) n
            JOIN connections c USING (merchant_id, connection_id)
-           LEFT JOIN todo t USING (merchant_id, delivery_id) LEFT JOIN parked p USING (merchant_id, delivery_id)
+           LEFT JOIN todo t USING (merchant_id, delivery_id) LEFT JOIN parked p USING (merchant_id,
+             delivery_id)
            ORDER BY n.delivery_id DESC LIMIT $2""",
         list(merchants),
         limit,
@@ -116,7 +124,8 @@ async def ledger(tx: Connection, variant_id: int, limit: int) -> Rows:
     """The last changes of a variant's stock; *delivery_id* is the delivery that caused one, where one did."""
     return await _rows(
         tx,
-        """SELECT e.entry_id, l.name AS location, e.on_hand_delta, e.reserved_delta, e.reason, e.cause, e.recorded_at,
+        """SELECT e.entry_id, l.name AS location, e.on_hand_delta, e.reserved_delta, e.reason, e.cause,
+             e.recorded_at,
              substring(e.cause FROM '^delivery:([0-9]{1,18})$')::bigint AS delivery_id
            FROM stock_ledger e JOIN locations l USING (merchant_id, location_id)
            WHERE e.variant_id = $1 ORDER BY e.entry_id DESC LIMIT $2""",

@@ -7,12 +7,10 @@ from typing import Any
 
 from core.store.database import Connection
 
-UNSEEN_PATIENCE = timedelta(
-    hours=1
-)  # units a channel sold without our knowing: an order or a pull has settled them
+UNSEEN_PATIENCE = timedelta(hours=1)  # by then an order or a pull has settled what a channel sold unseen
 
-# Each name is a sentence's subject for a person; each query must find nothing. All of one check happens in one
-# statement, so that it sees one state of the database, whatever commits meanwhile.
+# Each name tells a person what is wrong; each query must find nothing. All of one check happens in one statement,
+# so that it sees one state of the database, whatever commits meanwhile.
 ALWAYS: dict[str, str] = {
     "duplicate_order": """
         SELECT FROM orders GROUP BY merchant_id, connection_id, channel_order_id HAVING count(*) > 1""",
@@ -29,32 +27,34 @@ ALWAYS: dict[str, str] = {
           SELECT FROM deliveries d WHERE d.merchant_id = o.merchant_id AND d.delivery_id = o.delivery_id)""",
     "stock_not_conserved": """
         SELECT FROM stock s FULL JOIN (
-          SELECT merchant_id, variant_id, location_id, sum(on_hand_delta) AS on_hand, sum(reserved_delta) AS reserved
+          SELECT merchant_id, variant_id, location_id, sum(on_hand_delta) AS there, sum(reserved_delta) AS held
           FROM stock_ledger GROUP BY 1, 2, 3) l USING (merchant_id, variant_id, location_id)
-        WHERE (coalesce(s.on_hand, 0), coalesce(s.reserved, 0)) <> (coalesce(l.on_hand, 0), coalesce(l.reserved, 0))""",
+        WHERE coalesce(s.on_hand, 0) <> coalesce(l.there, 0) OR coalesce(s.reserved, 0) <> coalesce(l.held, 0)""",
     "reserved_below_zero": "SELECT FROM stock WHERE reserved < 0",
     "reserved_disagrees_with_reservations": """
         SELECT FROM stock s FULL JOIN (
           SELECT merchant_id, variant_id, location_id, sum(held) AS held FROM reservations
           WHERE held > 0 GROUP BY 1, 2, 3) r USING (merchant_id, variant_id, location_id)
         WHERE coalesce(s.reserved, 0) <> coalesce(r.held, 0)""",
-    # What a line still asks of the shelves is held or known to be short: nothing is sold and forgotten. Units per
-    # listing can change after a sale only where a person matches, so there some decision is all that is asked for.
+    # What a line still asks of the shelves is held or known to be short: nothing is sold and forgotten. Where a
+    # person matches, units per listing may have changed since the sale, so there any decision will do.
     "line_without_its_units": """
         SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
         LEFT JOIN listings li ON li.merchant_id = l.merchant_id AND li.listing_id = l.listing_id
         LEFT JOIN LATERAL (
           SELECT sum(held) AS held, sum(shipped) AS shipped FROM reservations r
           WHERE r.merchant_id = l.merchant_id AND r.order_id = l.order_id AND r.line_id = l.line_id) r ON true
-        LEFT JOIN shortages s ON s.merchant_id = l.merchant_id AND s.order_id = l.order_id AND s.line_id = l.line_id
+        LEFT JOIN shortages s
+          ON s.merchant_id = l.merchant_id AND s.order_id = l.order_id AND s.line_id = l.line_id
         CROSS JOIN LATERAL (
           SELECT coalesce(r.held, 0) + coalesce(s.quantity, 0) AS has,
-            CASE WHEN l.moves_stock AND o.intake IN ('ship', 'reserve_only') AND o.gone_at IS NULL
-                   AND o.cancelled_at IS NULL
-                 THEN greatest(0, (l.quantity - l.quantity_cancelled) * coalesce(li.units, 1) - coalesce(r.shipped, 0))
-                 ELSE 0 END AS asks) x
-        WHERE l.variant_id IS NOT NULL
-          AND CASE WHEN li.matched_by = 'merchant' THEN (x.asks > 0) <> (x.has > 0) ELSE x.asks <> x.has END""",
+            CASE WHEN NOT l.moves_stock OR o.intake NOT IN ('ship', 'reserve_only')
+                   OR o.gone_at IS NOT NULL OR o.cancelled_at IS NOT NULL THEN 0
+                 ELSE greatest(0,
+                   (l.quantity - l.quantity_cancelled) * coalesce(li.units, 1) - coalesce(r.shipped, 0))
+            END AS asks) x
+        WHERE l.variant_id IS NOT NULL AND x.asks <> x.has
+          AND (li.matched_by IS DISTINCT FROM 'merchant' OR (x.asks > 0) <> (x.has > 0))""",
     "shipped_units_not_booked": """
         SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
         LEFT JOIN listings li ON li.merchant_id = l.merchant_id AND li.listing_id = l.listing_id
@@ -71,15 +71,16 @@ ALWAYS: dict[str, str] = {
         SELECT FROM shortages s WHERE NOT EXISTS (
           SELECT FROM order_lines l
           WHERE l.merchant_id = s.merchant_id AND l.order_id = s.order_id AND l.line_id = s.line_id)""",
-    # Selling never takes more than is free: only a count that found fewer units can explain less than nothing.
+    # Selling never takes more than is free: only a count that found fewer units explains less than nothing.
     "free_below_zero_unexplained": """
         SELECT FROM stock s WHERE s.on_hand < s.reserved
           AND NOT EXISTS (
             SELECT FROM shortages sh
             WHERE sh.merchant_id = s.merchant_id AND sh.variant_id = s.variant_id AND sh.quantity > 0)
           AND NOT EXISTS (
-            SELECT FROM stock_ledger l WHERE l.merchant_id = s.merchant_id AND l.variant_id = s.variant_id
-              AND l.location_id = s.location_id AND l.on_hand_delta < 0 AND l.reason IN ('count', 'adjust'))""",
+            SELECT FROM stock_ledger l
+            WHERE l.merchant_id = s.merchant_id AND l.variant_id = s.variant_id AND l.location_id = s.location_id
+              AND l.on_hand_delta < 0 AND l.reason IN ('count', 'adjust'))""",
     "shortage_without_cause": """
         SELECT FROM shortages WHERE oversold > 0 AND cause ->> 'kind' IS NULL""",
     "shortage_open_and_closed": "SELECT FROM shortages WHERE (quantity > 0) <> (closed_at IS NULL)",
@@ -89,8 +90,8 @@ ALWAYS: dict[str, str] = {
           WHERE s.merchant_id = o.merchant_id AND s.order_id = o.order_id AND s.quantity > 0)""",
     "unmapped_line_without_hold": """
         SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
-        WHERE l.moves_stock AND l.variant_id IS NULL AND l.quantity > l.quantity_cancelled AND o.gone_at IS NULL
-          AND o.intake IN ('ship', 'reserve_only') AND NOT o.holds @> '[{"code": "unmapped_sku"}]'""",
+        WHERE l.moves_stock AND l.variant_id IS NULL AND l.quantity > l.quantity_cancelled
+          AND o.gone_at IS NULL AND o.intake IN ('ship', 'reserve_only') AND NOT o.holds @> '[{"code": "unmapped_sku"}]'""",
     "gone_order_without_flag": "SELECT FROM orders WHERE (gone_at IS NOT NULL) <> ('gone' = ANY (flags))",
     "todo_without_delivery": """
         SELECT FROM todo t WHERE t.merchant_id = ANY (declared_merchants()) AND NOT EXISTS (
@@ -114,7 +115,8 @@ ALWAYS: dict[str, str] = {
             PARTITION BY merchant_id, connection_id, resource ORDER BY epoch) AS before FROM checkpoint_log) c
         WHERE before > finished_until""",
     "checkpoint_disagrees_with_log": """
-        SELECT FROM checkpoints c LEFT JOIN checkpoint_log l USING (merchant_id, connection_id, resource, epoch)
+        SELECT FROM checkpoints c
+        LEFT JOIN checkpoint_log l USING (merchant_id, connection_id, resource, epoch)
         WHERE l.finished_until IS DISTINCT FROM c.finished_until""",
     # Rows name a connection; it must be one of the same merchant.
     "cross_tenant_reference": """
@@ -124,18 +126,21 @@ ALWAYS: dict[str, str] = {
           UNION SELECT DISTINCT merchant_id, connection_id FROM listings
           UNION SELECT DISTINCT merchant_id, connection_id FROM listing_levels
           UNION SELECT DISTINCT merchant_id, connection_id FROM fetches
-          UNION SELECT merchant_id, connection_id FROM schedule WHERE merchant_id = ANY (declared_merchants())
+          UNION SELECT merchant_id, connection_id FROM schedule
+            WHERE merchant_id = ANY (declared_merchants())
         ) r WHERE NOT EXISTS (
-          SELECT FROM connections c WHERE c.merchant_id = r.merchant_id AND c.connection_id = r.connection_id)""",
+          SELECT FROM connections c
+          WHERE c.merchant_id = r.merchant_id AND c.connection_id = r.connection_id)""",
     "line_of_foreign_variant": """
         SELECT FROM order_lines l WHERE l.variant_id IS NOT NULL AND NOT EXISTS (
           SELECT FROM variants v WHERE v.merchant_id = l.merchant_id AND v.variant_id = l.variant_id)""",
     "account_linked_twice": """
-        SELECT FROM connections WHERE status <> 'disconnected' GROUP BY channel, account HAVING count(*) > 1""",
+        SELECT FROM connections WHERE status <> 'disconnected'
+        GROUP BY channel, account HAVING count(*) > 1""",
 }
 
-# At rest: faults are over, workers have had their time, nothing new comes in. Where a patience is given, $1 is the
-# moment that long ago.
+# At rest: faults are over, workers have had their time, nothing new comes in. Where a patience is given, $1 is
+# the moment that long ago.
 AT_REST: dict[str, tuple[str, timedelta | None]] = {
     "todo_left": ("SELECT FROM todo WHERE merchant_id = ANY (declared_merchants())", None),
     "fetches_left": (
@@ -175,10 +180,10 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
 
 
 async def verify(tx: Connection, *, at_rest: bool, now: datetime) -> dict[str, Any]:
-    """Check the declared merchants: {"checks": how many were made, "violations": {name: rows that may not exist}}.
+    """Check the declared merchants: {"checks": how many, "violations": {name: rows that may not exist}}.
 
-    *at_rest* also asks that no work is left, which holds only when workers have run and nothing comes in. *now* is
-    the business time that ages are measured by.
+    *at_rest* also asks that no work is left, which holds only when workers have run and nothing comes in. *now*
+    is the business time that ages are measured by.
     """
     found: dict[str, int] = {}
     for name, query in ALWAYS.items():

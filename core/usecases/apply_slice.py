@@ -1,7 +1,7 @@
 """Applies one slice of read deliveries in the caller's transaction, with statements for the whole slice.
 
-Rows are locked in one order everywhere (todo, orders, stock, levels, dirty marks), so slices never wait for each
-other in a circle.
+Rows are locked in one order everywhere (todo, orders, stock, dirty marks, levels), so slices and levelling never
+wait for each other in a circle.
 """
 
 from __future__ import annotations

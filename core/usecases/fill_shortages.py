@@ -63,6 +63,8 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
     if not filled:
         return 0
     await stock.put_shortages(tx, short_rows, now)
+    # A fill happens once because its rows are locked, not because of its key: the key only has to be its own.
+    transaction = await stock.transaction_id(tx)
     await stock.post(
         tx,
         [
@@ -74,7 +76,7 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
                 reserved_delta=move.reserved_delta,
                 reason="reserve",
                 cause="shortage filled",
-                op_key=f"fill:{move.order_id}:{move.line_id}:{move.location_id}:{now.isoformat()}:{number}",
+                op_key=f"fill:{transaction}:{number}",
             )
             for number, move in enumerate(shelves.moves)
         ],
@@ -97,6 +99,6 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
             for location_id, held in line.held.items()
         ],
     )
-    await orders.lift_hold(tx, merchant_id, sorted({line.order_id for line in changed if not line.short}), "short_stock")
+    await orders.lift_short_holds(tx, merchant_id, sorted({line.order_id for line in changed}))
     await stock.mark_dirty(tx, {(merchant_id, line.variant_id) for line in changed}, now)
     return filled

@@ -79,16 +79,13 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
         if line.variant_id is not None:
             fresh = LineStock(line.want.merchant_id, line.want.order_id, line.line.line_id, line.variant_id)
             line.stock = held.setdefault((line.want.order_id, line.line.line_id), fresh)
+    was_short = {key for key, line in held.items() if line.short}
     shelves = await _shelves(tx, held.values())
     preferred = await _preferred(tx, wants)
     for line in lines:
         if line.stock is not None:
             shelves.settle(line.stock, _claim(line, line.stock), preferred[line.want.connection_id])
-    await _let_go(wants, lines, held, shelves, preferred)
-    shown = await _levels(tx, lines)
-    await _tell_short(tx, lines, shown, now)
-    await _write_stock(tx, wants, held.values(), shelves, now)
-    await _write_lines(tx, lines, before, wants)
+    let_go = _let_go(wants, lines, held, shelves, preferred)
     touched = {(move.merchant_id, move.variant_id) for move in shelves.moves}
     touched |= {
         (line.want.merchant_id, line.variant_id)
@@ -97,6 +94,10 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
     }
     if touched:
         await stock.mark_dirty(tx, touched, now)
+    shown = await _levels(tx, lines)
+    await _tell_short(tx, lines, let_go, was_short, shown, now)
+    await _write_stock(tx, wants, held.values(), shelves, now)
+    await _write_lines(tx, lines, before, wants)
     return bool(touched)
 
 
@@ -173,19 +174,20 @@ def _claim(line: _Line, have: LineStock) -> Claim:
     return Claim(held=claim.held * line.units, shipped=claim.shipped * line.units)
 
 
-async def _let_go(
+def _let_go(
     wants: Sequence[Want],
     lines: Sequence[_Line],
     held: dict[LineKey, LineStock],
     shelves: Shelves,
     preferred: dict[int, list[int]],
-) -> None:
-    """Lines that are no longer in their order, or whose order is gone, hold nothing."""
+) -> list[LineStock]:
+    """Lines that are no longer in their order, or whose order is gone, hold nothing and miss nothing."""
     named = {(line.want.order_id, line.line.line_id) for line in lines}
     connection = {want.order_id: want.connection_id for want in wants}
-    for key, line in held.items():
-        if key not in named:
-            shelves.settle(line, Claim(0, line.shipped_total), preferred[connection[line.order_id]])
+    let_go = [line for key, line in held.items() if key not in named]
+    for line in let_go:
+        shelves.settle(line, Claim(0, line.shipped_total), preferred[connection[line.order_id]])
+    return let_go
 
 
 async def _levels(tx: Connection, lines: Sequence[_Line]) -> dict[int, Row]:
@@ -209,10 +211,15 @@ async def _levels(tx: Connection, lines: Sequence[_Line]) -> dict[int, Row]:
 
 
 async def _tell_short(
-    tx: Connection, lines: Sequence[_Line], shown: dict[int, Row], now: datetime
+    tx: Connection,
+    lines: Sequence[_Line],
+    let_go: Sequence[LineStock],
+    was_short: set[LineKey],
+    shown: dict[int, Row],
+    now: datetime,
 ) -> None:
     """Open, change and close shortages, with their cause; an order that is short may not ship."""
-    short = [line for line in lines if line.stock is not None and (line.stock.changed or line.stock.missed)]
+    short = [line for line in lines if line.stock is not None and _tells(line.stock, was_short)]
     missed = [line for line in short if line.stock is not None and line.stock.missed]
     rivals: dict[tuple[int, int], list[Competitor]] = defaultdict(list)
     for merchant_id in sorted({line.want.merchant_id for line in missed}):
@@ -234,13 +241,15 @@ async def _tell_short(
                     line.want.received_at,
                 )
             )
-    rows = []
+    for line in lines:
+        # A new state of an order is written without our own holds: one that is still short gets its hold again.
+        if line.stock is not None and line.stock.short:
+            message = f"{line.stock.short} of {line.line.sku or line.line.title} are on no shelf"
+            line.hold = _hold(line, "short_stock", "quantity", message)
+    rows = [_shortage(line, 0, {}) for line in let_go if _tells(line, was_short)]
     for line in short:
         assert line.stock is not None and line.want.order is not None  # noqa: S101, PT018 - filtered above
         level = shown.get(line.listing_id or 0)
-        if line.stock.short:
-            message = f"{line.stock.short} of {line.line.sku or line.line.title} are on no shelf"
-            line.hold = _hold(line, "short_stock", "quantity", message)
         variant = (line.want.merchant_id, line.stock.variant_id)
         cause = explain(
             connection_id=line.want.connection_id,
@@ -251,19 +260,26 @@ async def _tell_short(
             pushes=line.want.pushes,
             competitors=[*rivals[variant], *in_slice[variant]],
         )
-        rows.append(
-            {
-                "merchant_id": line.want.merchant_id,
-                "order_id": line.want.order_id,
-                "line_id": line.line.line_id,
-                "variant_id": line.stock.variant_id,
-                "quantity": line.stock.short,
-                "oversold": line.stock.missed,
-                "cause": cause,
-            }
-        )
+        rows.append(_shortage(line.stock, line.stock.missed, cause))
     if rows:
         await stock.put_shortages(tx, rows, now)
+
+
+def _tells(line: LineStock, was_short: set[LineKey]) -> bool:
+    """Whether there is anything to say about missing units of *line*, or to take back."""
+    return line.missed > 0 or (line.changed and (line.order_id, line.line_id) in was_short)
+
+
+def _shortage(line: LineStock, oversold: int, cause: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "merchant_id": line.merchant_id,
+        "order_id": line.order_id,
+        "line_id": line.line_id,
+        "variant_id": line.variant_id,
+        "quantity": line.short,
+        "oversold": oversold,
+        "cause": cause,
+    }
 
 
 async def _write_stock(

@@ -151,6 +151,10 @@ class ShopifySimulator:
         """Ship everything that is open in one parcel."""
         return afterwards.fulfill(self._shop, self._shop.order(order_id), company, tracking_number)
 
+    def available(self, sku: str) -> int:
+        """What the shop shows as sellable."""
+        return self._shop.variant(sku).available
+
     def set_available(self, sku: str, quantity: int) -> None:
         """The merchant types another quantity into the admin."""
         self._shop.set_available(self._shop.variant(sku), quantity)

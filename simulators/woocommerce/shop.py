@@ -144,6 +144,10 @@ class WooCommerceSimulator:
         self.announce_products(moved)
         return order
 
+    def stock_of(self, sku: str) -> int | None:
+        """What the shop shows as sellable; None where it does not count."""
+        return self.catalogue.find(sku).stock_quantity
+
     def set_stock(self, sku: str, quantity: int) -> None:
         """The merchant edits the count in the shop."""
         product = self.catalogue.find(sku)

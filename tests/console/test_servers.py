@@ -1,137 +1,27 @@
-"""The embedded servers, with real processes that are really killed."""
+"""The embedded servers: what they promise while they run, and whom they let in."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import signal
 import stat
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 import redis.asyncio
+from servers_rig import LINUX, keepers, private_directory, query, redis_command, running_pair
 
-from console.servers import Keeper, Servers, run_servers
+from console.servers import Servers, run_servers
 from console.servers.account import server_account
-from core.errors import Busy, FairwayError, UsageProblem
+from core.errors import FairwayError, UsageProblem
 
-ROOT = Path(__file__).parents[2]
-LINUX = sys.platform == "linux"
 AS_ROOT = os.geteuid() == 0
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
-HUB = """
-import signal, sys
-from pathlib import Path
-from console.servers import run_servers
-with run_servers(Path(sys.argv[1]), log=lambda line: None) as servers:
-    print(servers.postgres.pid, servers.valkey.pid, servers.endpoints.database_url, flush=True)
-    signal.pause()
-"""
-
-
-@pytest.fixture(autouse=True)
-def _only_our_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    monkeypatch.delenv("REDIS_URL", raising=False)
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """Not pytest's own: as root it lies below a private folder, where the servers' user cannot go."""
-    folder = Path(tempfile.mkdtemp(prefix="fairway-test-", dir="/tmp"))
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Servers]:
-    """One pair for the tests that only look or kill, for it comes back."""
-    folder = Path(tempfile.mkdtemp(prefix="fairway-test-", dir="/tmp"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("DATABASE_URL", raising=False)
-        patch.delenv("REDIS_URL", raising=False)
-        with run_servers(folder, log=lambda _: None) as running:
-            yield running
-    shutil.rmtree(folder)
-
-
-def keepers(servers: Servers) -> tuple[Keeper, Keeper]:
-    assert servers.postgres is not None
-    assert servers.valkey is not None
-    return servers.postgres, servers.valkey
-
-
-async def query(url: str, sql: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(sql)
-    finally:
-        await connection.close()
-
-
-async def redis_command(url: str | None, *words: str) -> object:
-    assert url is not None
-    client = redis.asyncio.Redis.from_url(url, decode_responses=True)
-    try:
-        return await client.execute_command(*words)
-    finally:
-        await client.aclose()
-
-
-def start_hub(directory: Path) -> tuple[subprocess.Popen[str], list[int], str]:
-    hub = subprocess.Popen(
-        [sys.executable, "-c", HUB, str(directory)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert hub.stdout is not None
-    postgres, valkey, url = hub.stdout.readline().split()
-    return hub, [int(postgres), int(valkey)], url
-
-
-def end_hub(hub: subprocess.Popen[str], how: signal.Signals) -> None:
-    hub.send_signal(how)
-    hub.wait()
-    assert hub.stdout is not None
-    hub.stdout.close()
-
-
-def lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # One that ended and that nobody has asked about yet still has a number.
-    return not LINUX or Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-def gone_within(seconds: float, pids: list[int]) -> bool:
-    deadline = time.monotonic() + seconds
-    while any(lives(pid) for pid in pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-async def fill(url: str, rows: int) -> None:
-    """Write *rows*, each in its own transaction, so that each was acknowledged."""
-    connection = await asyncpg.connect(url)
-    await connection.execute("CREATE TABLE IF NOT EXISTS written (n int)")
-    for n in range(rows):
-        await connection.execute("INSERT INTO written VALUES ($1)", n)
-    await connection.close()
+directory = pytest.fixture(private_directory)
+pair = pytest.fixture(running_pair, scope="module")  # for tests that only look, or kill what comes back
 
 
 async def test_both_servers_serve(pair: Servers) -> None:
@@ -164,7 +54,7 @@ async def test_postgres_asks_for_a_password(pair: Servers, password: str) -> Non
 async def test_valkey_asks_for_a_password(pair: Servers, password: str) -> None:
     path = urlsplit(pair.endpoints.redis_url or "").path
 
-    with pytest.raises(redis.exceptions.ConnectionError, match="Authentication required|invalid"):
+    with pytest.raises(redis.exceptions.ConnectionError, match=r"Authentication required|invalid"):
         await redis_command(f"unix://{password}{path}", "PING")
 
 
@@ -195,6 +85,7 @@ def test_what_the_servers_keep_is_private(directory: Path) -> None:
     assert {mode for name, mode in modes.items() if name not in {"postgres", "valkey", "run"}} == {0o600}
 
 
+@pytest.mark.skipif(not Path.home().exists(), reason="this user has no home")
 def test_the_home_of_whoever_starts_it_is_left_as_it_is(directory: Path) -> None:
     before = stat.S_IMODE(Path.home().stat().st_mode)
 
@@ -215,99 +106,8 @@ def test_root_is_told_when_the_servers_cannot_reach_the_directory(tmp_path: Path
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
 
 
-async def test_a_killed_postgres_comes_back_with_every_acknowledged_row(pair: Servers) -> None:
-    postgres, _ = keepers(pair)
-    url, lives_before = pair.endpoints.database_url, postgres.times_ready
-    await fill(url, 200)
-    held = await asyncpg.connect(url)  # an old backend that holds the shared memory
-
-    postgres.kill()
-    await asyncio.to_thread(postgres.wait_ready, after=lives_before)
-
-    assert await query(url, "SELECT count(*) FROM written") == 200
-    held.terminate()
-
-
-async def test_a_killed_valkey_comes_back_with_what_it_had(pair: Servers) -> None:
-    _, valkey = keepers(pair)
-    url, lives_before = pair.endpoints.redis_url, valkey.times_ready
-    for n in range(200):
-        await redis_command(url, "RPUSH", "bells", str(n))
-
-    valkey.kill()
-    await asyncio.to_thread(valkey.wait_ready, after=lives_before)
-
-    assert await redis_command(url, "LLEN", "bells") == 200
-
-
-async def test_a_restart_leaves_the_same_rows_at_the_same_address(pair: Servers) -> None:
-    postgres, _ = keepers(pair)
-    before = postgres.pid
-    await query(pair.endpoints.database_url, "CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS n")
-
-    await asyncio.to_thread(postgres.restart)
-
-    assert postgres.pid != before
-    assert await query(pair.endpoints.database_url, "SELECT n FROM kept") == 1
-
-
-def test_a_second_hub_on_the_same_directory_is_told_so(directory: Path) -> None:
-    with (
-        run_servers(directory, log=lambda _: None),
-        pytest.raises(Busy, match=f"Another hub is already using .*process {os.getpid()}") as refusal,
-        run_servers(directory, log=lambda _: None),
-    ):
-        pass
-
-    assert refusal.value.exit_code == 7
-
-
-@pytest.mark.skipif(not LINUX, reason="the kernel ends servers with their hub on Linux only")
-async def test_both_servers_end_with_a_hub_that_is_killed_and_nothing_is_lost(directory: Path) -> None:
-    hub, pids, url = start_hub(directory)
-    await fill(url, 50)
-
-    end_hub(hub, signal.SIGKILL)
-
-    assert gone_within(5, pids)
-    assert "database system is shut down" in (directory / "postgres.log").read_text()
-    with run_servers(directory, log=lambda _: None) as again:
-        assert await query(again.endpoints.database_url, "SELECT count(*) FROM written") == 50
-
-
-async def test_a_hub_may_be_started_the_moment_the_last_one_was_killed(directory: Path) -> None:
-    hub, _, url = start_hub(directory)
-    await fill(url, 50)
-    end_hub(hub, signal.SIGKILL)
-
-    with run_servers(directory, log=lambda _: None) as again:
-        assert await query(again.endpoints.database_url, "SELECT count(*) FROM written") == 50
-
-
-async def test_everything_may_be_killed_at_once_and_nothing_is_lost(directory: Path) -> None:
-    hub, pids, url = start_hub(directory)
-    await fill(url, 50)
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    end_hub(hub, signal.SIGKILL)
-
-    with run_servers(directory, log=lambda _: None) as again:
-        assert await query(again.endpoints.database_url, "SELECT count(*) FROM written") == 50
-
-
-@pytest.mark.skipif(not LINUX, reason="the kernel ends servers with their hub on Linux only")
-def test_both_servers_stop_cleanly_with_a_hub_that_is_terminated(directory: Path) -> None:
-    hub, pids, _ = start_hub(directory)
-
-    end_hub(hub, signal.SIGTERM)
-
-    assert gone_within(5, pids)
-    assert "database system is shut down" in (directory / "postgres.log").read_text()
-    assert not (directory / "postgres" / "data" / "postmaster.pid").exists()
-
-
 async def test_a_directory_with_a_long_name_gets_its_sockets_elsewhere(directory: Path) -> None:
-    directory.chmod(0o711)
+    directory.chmod(0o711)  # noqa: ASYNC240 - nothing else runs
     long = directory / ("so-long-a-name-" * 10)
 
     with run_servers(long, log=lambda _: None) as servers:

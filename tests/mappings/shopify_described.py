@@ -93,7 +93,9 @@ class Described:
     @property
     def total(self) -> int:
         added = 0 if self.taxes_included else self.tax
-        return self.goods - self.discount + self.shipping + self.tip + (self.duty or 0) + (self.fee or 0) + added
+        return (
+            self.goods - self.discount + self.shipping + self.tip + (self.duty or 0) + (self.fee or 0) + added
+        )
 
     @property
     def refunded(self) -> list[tuple[Line, int, str]]:
@@ -274,7 +276,8 @@ def graphql(d: Described) -> dict[str, Any]:
 
     def allocations(parts: tuple[Part, ...]) -> list[dict[str, Any]]:
         return [
-            {"allocatedAmountSet": bag(p.amount), "discountApplication": {"index": p.application}} for p in parts
+            {"allocatedAmountSet": bag(p.amount), "discountApplication": {"index": p.application}}
+            for p in parts
         ]
 
     def gid(kind: str, number: int) -> str:
@@ -297,11 +300,15 @@ def graphql(d: Described) -> dict[str, Any]:
             "customAttributes": [{"key": name, "value": value} for name, value in one.properties],
             "variant": variant if one.variant_id else None,
             "product": {"legacyResourceId": str(one.product_id)} if one.product_id else None,
-            "lineItemGroup": {"id": gid("LineItemGroup", one.group), "title": "Gift set"} if one.group else None,
+            "lineItemGroup": {"id": gid("LineItemGroup", one.group), "title": "Gift set"}
+            if one.group
+            else None,
         }
 
     def units(parts: list[tuple[Line, int]]) -> dict[str, Any]:
-        return {"nodes": [{"quantity": n, "lineItem": {"id": gid("LineItem", one.line_id)}} for one, n in parts]}
+        return {
+            "nodes": [{"quantity": n, "lineItem": {"id": gid("LineItem", one.line_id)}} for one, n in parts]
+        }
 
     shipped = [(one, one.shipped) for one in d.lines if one.shipped]
     back = sum(one.price * count for one, count, _ in d.refunded)

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from shopify_described import Described, Line, Part
 
 BIG = st.integers(min_value=2**53 + 1, max_value=2**63 - 1)
-STATUSES = ("pending", "authorized", "partially_paid", "paid", "partially_refunded", "refunded", "voided", "expired")
+STATUSES = (
+    "pending",
+    "authorized",
+    "partially_paid",
+    "paid",
+    "partially_refunded",
+    "refunded",
+    "voided",
+    "expired",
+)
 WORDS = st.sampled_from(["Engraving", "_internal", "Größe", "size", "Gift Message", "VAT number"])
 
 

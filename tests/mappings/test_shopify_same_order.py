@@ -20,7 +20,7 @@ def read(topic: str, payload: object) -> Order:
     return reading.order
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(orders())
 def test_both_spellings_of_an_order_are_the_same_order(described: Described) -> None:
     hooked = read("orders/updated", rest(described))
@@ -29,7 +29,7 @@ def test_both_spellings_of_an_order_are_the_same_order(described: Described) -> 
     assert hooked == asked
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(orders())
 def test_an_order_that_adds_up_is_read_without_a_hold(described: Described) -> None:
     order = read("orders/updated", rest(described))

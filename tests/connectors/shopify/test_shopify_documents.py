@@ -96,4 +96,3 @@ def cost(name: str, variables: dict[str, int], counted: Callable[[int], int]) ->
 
     (operation,) = [d for d in whole.definitions if not isinstance(d, FragmentDefinitionNode)]
     return below(admin_api().query_type, operation.selection_set)
-

@@ -48,7 +48,12 @@ def test_a_line_knows_its_variant_its_discounts_and_its_engraving(
 ) -> None:
     mug, card = order_of(payload).lines
 
-    assert (mug.line_id, mug.channel_item_id, mug.sku, mug.tracked) == ("466157049", "39072856", "MUG-BLUE", True)
+    assert (mug.line_id, mug.channel_item_id, mug.sku, mug.tracked) == (
+        "466157049",
+        "39072856",
+        "MUG-BLUE",
+        True,
+    )
     assert mug.subtotal is not None
     assert mug.total is not None
     assert (mug.subtotal.amount, mug.total.amount) == (Decimal("50.00"), Decimal("41.67"))
@@ -104,7 +109,9 @@ def test_amounts_in_two_currencies_are_a_hold(payload: dict[str, Any], order_of:
     assert ("invalid_value", "/currency") in [(hold.code, hold.pointer) for hold in order.holds]
 
 
-def test_what_the_buyer_saw_stays_beside_what_the_shop_gets(payload: dict[str, Any], order_of: Reader) -> None:
+def test_what_the_buyer_saw_stays_beside_what_the_shop_gets(
+    payload: dict[str, Any], order_of: Reader
+) -> None:
     bag = {
         "shop_money": {"amount": "67.40", "currency_code": "EUR"},
         "presentment_money": {"amount": "11458", "currency_code": "JPY"},
@@ -136,7 +143,14 @@ def test_a_free_shipping_code_may_be_inside_the_discounts_or_beside_them(
 
 
 def test_a_tip_is_a_line_that_is_not_goods(payload: dict[str, Any], order_of: Reader) -> None:
-    tip = {"id": 7, "title": "Tip", "quantity": 1, "price": "5.00", "requires_shipping": False, "variant_id": None}
+    tip = {
+        "id": 7,
+        "title": "Tip",
+        "quantity": 1,
+        "price": "5.00",
+        "requires_shipping": False,
+        "variant_id": None,
+    }
     lines = [*payload["line_items"], tip]
 
     order = order_of(payload | {"line_items": lines, "total_tip_received": "5.00", "total_price": "72.40"})
@@ -144,10 +158,18 @@ def test_a_tip_is_a_line_that_is_not_goods(payload: dict[str, Any], order_of: Re
     assert (order.lines[-1].kind, order.holds) == (LineKind.TIP, ())
 
 
-def test_shipped_units_come_from_shipments_that_did_not_fail(payload: dict[str, Any], order_of: Reader) -> None:
+def test_shipped_units_come_from_shipments_that_did_not_fail(
+    payload: dict[str, Any], order_of: Reader
+) -> None:
     parts = [{"id": 466157049, "quantity": 1}]
     shipments = [
-        {"id": 1, "status": "success", "tracking_company": "DHL", "tracking_number": "0034", "line_items": parts},
+        {
+            "id": 1,
+            "status": "success",
+            "tracking_company": "DHL",
+            "tracking_number": "0034",
+            "line_items": parts,
+        },
         {"id": 2, "status": "cancelled", "line_items": parts},
         {"id": 3, "status": None, "line_items": None},
     ]
@@ -171,7 +193,9 @@ def test_without_shipments_a_line_itself_may_say_that_it_was_shipped(
     assert units(order) == [(2, 2, 0, 0), (1, 0, 0, 0)]
 
 
-def test_a_removed_unit_is_cancelled_and_a_returned_one_is_not(payload: dict[str, Any], order_of: Reader) -> None:
+def test_a_removed_unit_is_cancelled_and_a_returned_one_is_not(
+    payload: dict[str, Any], order_of: Reader
+) -> None:
     payload["line_items"][0] |= {"quantity": 5, "current_quantity": 2}
     shipped = [{"id": 1, "status": "success", "line_items": [{"id": 466157049, "quantity": 3}]}]
     back = [{"line_item_id": 466157049, "quantity": 1, "restock_type": "return"}]
@@ -270,7 +294,9 @@ def test_amounts_may_be_numbers_and_ids_may_be_global(payload: dict[str, Any], o
     assert (order.channel_order_id, order.lines[0].line_id, order.holds) == ("42", "466157049", ())
 
 
-def test_a_line_without_an_id_is_named_by_its_place_and_held(payload: dict[str, Any], order_of: Reader) -> None:
+def test_a_line_without_an_id_is_named_by_its_place_and_held(
+    payload: dict[str, Any], order_of: Reader
+) -> None:
     del payload["line_items"][0]["id"]
 
     order = order_of(payload)

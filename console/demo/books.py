@@ -1,0 +1,93 @@
+"""Compares what the shops' own books say with what the hub stored. The hub's word counts for nothing here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from console.demo.shops import Shops, latency_ms, sold
+from core.hub import Hub
+from core.store import demo_books
+from core.store.database import Connection
+from core.store.verify import verify
+
+
+@dataclass(slots=True)
+class Verdict:
+    """*lost*: orders in a shop's books that the hub does not have; *duplicated*: orders or units it has twice."""
+
+    lost: int
+    duplicated: int
+    oversold: int
+    explained: int
+    wrong_levels: int
+    numbers: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        return (
+            self.lost == 0
+            and self.duplicated == 0
+            and self.wrong_levels == 0
+            and self.explained >= self.oversold
+            and not self.numbers["violations"]
+        )
+
+
+async def compare(hub: Hub, merchant_id: int, shops: Shops, connections: dict[str, int]) -> Verdict:
+    """Judge by the shops' books."""
+    async with hub.database.transaction([merchant_id]) as tx:
+        stored = await demo_books.stored_orders(tx)
+        verdict = Verdict(0, 0, 0, 0, 0, {})
+        for shop, books in (("shopify", shops.shopify.books), ("woocommerce", shops.woocommerce.books)):
+            _orders(verdict, books, [row for row in stored if row["connection_id"] == connections[shop]])
+        await _oversold(tx, verdict, shops)
+        verdict.wrong_levels = await _levels(tx, shops, connections)
+        verdict.numbers |= await demo_books.numbers(tx)
+        checked = await verify(tx, at_rest=True, now=hub.clock())
+    waits = sorted(latency_ms(shops))
+    verdict.numbers |= {
+        "violations": checked["violations"],
+        "checks": checked["checks"],
+        "propagation_p50_ms": round(waits[len(waits) // 2]) if waits else 0,
+        "propagation_p95_ms": round(waits[int(len(waits) * 0.95)]) if waits else 0,
+        "stock_pushes": sum(w.accepted for b in (shops.shopify.books, shops.woocommerce.books) for w in b.stock_writes),
+    }
+    return verdict
+
+
+def _orders(verdict: Verdict, books: Any, rows: list[dict[str, Any]]) -> None:
+    """Every order of the books once, with its units once."""
+    units: dict[str, Counter[str]] = {}
+    for sale in books.sales:
+        units.setdefault(sale.order_id, Counter())[sale.sku] += sale.quantity
+    found = Counter(row["channel_order_id"] for row in rows)
+    verdict.lost += sum(order_id not in found for order_id in units)
+    verdict.duplicated += sum(count - 1 for count in found.values())
+    for row in rows:
+        sold_units = units.get(row["channel_order_id"], Counter())
+        claimed = Counter({sku: count for sku, count in row["units"].items() if sku})
+        wanted = Counter({sku: count for sku, count in sold_units.items() if sku})
+        verdict.duplicated += sum((claimed - wanted).values())
+        verdict.lost += sum((wanted - claimed).values())
+
+
+async def _oversold(tx: Connection, verdict: Verdict, shops: Shops) -> None:
+    explained = await demo_books.explained_shortages(tx)
+    for sku, count in sold(shops).items():
+        over = max(0, count - shops.supply.get(sku, count))
+        verdict.oversold += over
+        verdict.explained += min(over, explained.get(sku, 0))
+
+
+async def _levels(tx: Connection, shops: Shops, connections: dict[str, int]) -> int:
+    """Listings that at the end show something else than what is free."""
+    wrong = 0
+    free = await demo_books.free_by_sku(tx)
+    for sku in shops.supply:
+        wanted = max(0, free.get(sku, 0))
+        wrong += shops.shopify.available(sku) != wanted
+        wrong += shops.woocommerce.stock_of(sku) != wanted
+    del connections
+    return wrong

@@ -1,0 +1,81 @@
+"""What a demo compares with the shops' books. Reads only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.store.database import Connection
+
+
+async def stored_orders(tx: Connection) -> list[dict[str, Any]]:
+    """Every order with the units it holds, has shipped or lacks, by SKU; lines that move nothing by their quantity."""
+    rows = await tx.fetch(
+        """SELECT o.connection_id, o.channel_order_id, jsonb_object_agg(coalesce(u.sku, ''), u.units) AS units
+           FROM orders o JOIN LATERAL (
+             SELECT l.sku, sum(CASE WHEN l.variant_id IS NULL THEN l.quantity ELSE
+               coalesce((SELECT sum(r.held + r.shipped) FROM reservations r WHERE r.merchant_id = l.merchant_id
+                 AND r.order_id = l.order_id AND r.line_id = l.line_id), 0)
+               + coalesce((SELECT sum(s.quantity) FROM shortages s WHERE s.merchant_id = l.merchant_id
+                 AND s.order_id = l.order_id AND s.line_id = l.line_id), 0) END)::int AS units
+             FROM order_lines l WHERE l.merchant_id = o.merchant_id AND l.order_id = o.order_id GROUP BY l.sku) u ON true
+           GROUP BY o.merchant_id, o.order_id, o.connection_id, o.channel_order_id"""
+    )
+    return [dict(row) for row in rows]
+
+
+async def explained_shortages(tx: Connection) -> dict[str, int]:
+    """Units by SKU that were short when their order came, and for which a competing sale is named."""
+    rows = await tx.fetch(
+        """SELECT v.sku, sum(s.oversold)::int AS units FROM shortages s JOIN variants v USING (merchant_id, variant_id)
+           WHERE s.oversold > 0 AND s.cause ->> 'kind' IN ('channel_lag', 'our_lag')
+             AND s.cause ->> 'competing_order' IS NOT NULL GROUP BY v.sku"""
+    )
+    return {row["sku"]: row["units"] for row in rows}
+
+
+async def free_by_sku(tx: Connection) -> dict[str, int]:
+    rows = await tx.fetch(
+        """SELECT v.sku, sum(s.on_hand - s.reserved)::int AS free
+           FROM stock s JOIN variants v USING (merchant_id, variant_id) GROUP BY v.sku"""
+    )
+    return {row["sku"]: row["free"] for row in rows}
+
+
+async def numbers(tx: Connection) -> dict[str, int]:
+    """Counts for the last line of a demo."""
+    row = await tx.fetchrow(
+        """SELECT (SELECT count(*) FROM orders WHERE intake <> 'ignore') AS orders,
+             (SELECT count(*) FROM orders WHERE holds <> '[]') AS holds,
+             (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked,
+             (SELECT coalesce(sum(accepted), 0)::int FROM intake_counts) AS accepted,
+             (SELECT coalesce(sum(rejected), 0)::int FROM intake_counts) AS rejected,
+             (SELECT coalesce(sum(duplicate), 0)::int FROM intake_counts) AS deduplicated,
+             (SELECT count(*) FROM push_attempts) AS push_attempts"""
+    )
+    return dict(row) if row else {}
+
+
+async def at_rest(tx: Connection) -> bool:
+    """Whether nothing is left to do for anybody."""
+    return bool(
+        await tx.fetchval(
+            """SELECT NOT EXISTS (SELECT FROM todo) AND NOT EXISTS (SELECT FROM dirty)
+                 AND NOT EXISTS (SELECT FROM fetches)
+                 AND NOT EXISTS (SELECT FROM listing_levels WHERE pending)
+                 AND NOT EXISTS (SELECT FROM schedule WHERE lease_until > clock_timestamp()
+                   OR (kind IN ('pull', 'push', 'fetch') AND due_at <= clock_timestamp()))"""
+        )
+    )
+
+
+async def cataloged(tx: Connection, connection_ids: list[int], listings: int) -> bool:
+    """Whether the catalogues of *connection_ids* are known, with *listings* levelled each."""
+    return bool(
+        await tx.fetchval(
+            """SELECT coalesce(bool_and(n >= $2), false) FROM unnest($1::bigint[]) AS k (c)
+               CROSS JOIN LATERAL (SELECT count(*) AS n FROM listing_levels ll
+                 WHERE ll.connection_id = k.c AND ll.variant_id IS NOT NULL AND ll.predicted IS NOT NULL) x""",
+            connection_ids,
+            listings,
+        )
+    )
