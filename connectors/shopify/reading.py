@@ -26,14 +26,18 @@ NODE = compile_mapping((_FILES / "order.graphql.toml").read_text("utf-8"))
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One of the two spellings of an order."""
+    """One of the two spellings of an order; *status* and *total* are where these stand in it."""
 
     mapping: Mapping
     guard: Callable[[Any], list[Problem]]
+    status: str
+    total: str
 
 
-_WEBHOOK = _Kind(PAYLOAD, load_contract(_FILES / "order.schema.json"))
-_GRAPHQL = _Kind(NODE, load_contract(_FILES / "order.graphql.schema.json"))
+_WEBHOOK = _Kind(PAYLOAD, load_contract(_FILES / "order.schema.json"), "/financial_status", "/total_price")
+_GRAPHQL = _Kind(
+    NODE, load_contract(_FILES / "order.graphql.schema.json"), "/displayFinancialStatus", "/totalPriceSet"
+)
 
 _SOURCES = {"pos": Source.POINT_OF_SALE, "shopify_draft_order": Source.STAFF}
 _LISTS = ("attributes", "groups", "discounts", "codes", "shipping_lines", "taxes", "fulfillments", "refunds")
@@ -63,17 +67,19 @@ def _read(
         overrides=overrides,
         body=body,
         guard=kind.guard,
-        finish=partial(_finish, odd=odd, draft=draft),
+        finish=partial(_finish, kind=kind, odd=odd, draft=draft),
     )
 
 
-def _finish(values: dict[str, Any], problems: list[Problem], *, odd: list[Problem], draft: bool) -> None:
+def _finish(
+    values: dict[str, Any], problems: list[Problem], *, kind: _Kind, odd: list[Problem], draft: bool
+) -> None:
     for name in _LISTS:
         values[name] = list(values.get(name) or ())
     values["facts"] = values["facts"] or {}
     values["cancelled"] = values["facts"].get("cancelled") is True
-    problems[:] = _once([*problems, *odd], values)
-    _finish_words(values, problems, draft=draft)
+    problems[:] = _once([*problems, *odd], values, kind)
+    _finish_words(values, problems, kind, draft=draft)
     _finish_lines(values)
     values["shipping_lines"] = _kept_shipping(values["shipping_lines"])
     _finish_discounts(values)
@@ -96,7 +102,7 @@ def _finish(values: dict[str, Any], problems: list[Problem], *, odd: list[Proble
         del values[name]
 
 
-def _once(problems: list[Problem], values: dict[str, Any]) -> list[Problem]:
+def _once(problems: list[Problem], values: dict[str, Any], kind: _Kind) -> list[Problem]:
     """Each problem once; an unknown currency is not told again by every amount, a missing total is told."""
     once = list(dict.fromkeys(problems))
     if values["currency"] is None:
@@ -108,15 +114,15 @@ def _once(problems: list[Problem], values: dict[str, Any]) -> list[Problem]:
             if p.pointer.startswith("/currency") or not p.message.endswith("is not a currency")
         ]
     elif values["total"] is None and not any(problem.pointer.startswith("/total") for problem in once):
-        once.append(Problem(code="missing_value", pointer="/total_price", message="is missing"))
+        once.append(Problem(code="missing_value", pointer=kind.total, message="is missing"))
     return once
 
 
-def _finish_words(values: dict[str, Any], problems: list[Problem], *, draft: bool) -> None:
+def _finish_words(values: dict[str, Any], problems: list[Problem], kind: _Kind, *, draft: bool) -> None:
     status = values["payment_status"]
     if status is not None and status not in list(PaymentStatus):
         message = f"the merchant's own word {status!r} is no payment status"
-        problems.append(Problem(code="unmapped_value", pointer="/financial_status", message=message))
+        problems.append(Problem(code="unmapped_value", pointer=kind.status, message=message))
         values["payment_status"] = None
     source = values["source"]
     values["source"] = Source.DRAFT if draft else _SOURCES.get(source or "", Source.ONLINE)

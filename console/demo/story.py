@@ -137,6 +137,8 @@ async def _link(demo: Demo, tell: Tell) -> None:
     async with hub.database.transaction([demo.merchant_id]) as tx:
         for connection_id in demo.connection_ids:
             await connections.switch_push(tx, demo.merchant_id, connection_id, on=True)
+        pairs = [(demo.merchant_id, connection_id) for connection_id in demo.connection_ids]
+        await schedule.ring(tx, "push", pairs, hub.clock())
     await _rest(demo, 30)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
-from pydantic import field_validator, model_serializer
+from pydantic import field_validator, model_serializer, model_validator
 
 from core.model.value import Value
 
@@ -59,7 +59,7 @@ class Presented(Value):
 
 
 class Money(Value):
-    """An amount in the shop currency. Decimal places are kept as the channel wrote them."""
+    """An amount in the shop currency, with at least the decimal places of its minor unit ("4.9" is 4.90 EUR)."""
 
     amount: Decimal
     currency: str
@@ -71,6 +71,14 @@ class Money(Value):
         if currency not in CURRENCIES:
             raise ValueError(f"{currency!r} is not an ISO 4217 currency")
         return currency
+
+    @model_validator(mode="after")
+    def _whole_minor_units(self) -> Self:
+        places = self.amount.as_tuple().exponent
+        if isinstance(places, int) and -places < exponent(self.currency):
+            # Written before anybody else sees the value: the same money reads the same whichever way it came.
+            object.__setattr__(self, "amount", self.amount.quantize(minor_unit(self.currency)))
+        return self
 
     @model_serializer
     def _plain(self) -> dict[str, Any]:

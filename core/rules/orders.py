@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from core.model.order import Order, OrderLine
 from core.rules.intake import Intake
 
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # older than anything a channel says
 MAX_CLOCK_AHEAD = timedelta(minutes=5)  # how far past our own clock a channel's change time is believed
 
 
@@ -53,11 +54,16 @@ def judge(stored: Version | None, incoming: Version) -> Verdict:
     return Verdict.APPLY if newer else Verdict.STALE
 
 
-def believed_change(changed_at: datetime | None, received_at: datetime) -> tuple[datetime, bool]:
-    """(change time to order by, whether it was ahead of time): a future time is capped a little past receipt."""
+def believed_change(
+    changed_at: datetime | None, received_at: datetime, placed_at: datetime | None
+) -> tuple[datetime, bool]:
+    """(change time to order by, whether it was ahead of time): a future time is capped a little past receipt.
+
+    A state that does not say when it is from counts as the order's first one, so that every dated one replaces it.
+    """
     limit = received_at + MAX_CLOCK_AHEAD
     if changed_at is None:
-        return received_at, False
+        return min(placed_at or UNDATED, received_at), False
     return (limit, True) if changed_at > limit else (changed_at, False)
 
 

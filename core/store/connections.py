@@ -219,6 +219,12 @@ async def switch_push(tx: Connection, merchant_id: int, connection_id: int, *, o
     )
 
 
+async def pushing(tx: Connection) -> set[tuple[int, int]]:
+    """The (merchant, connection) pairs of the declared merchants that may be told what to sell."""
+    rows = await tx.fetch("SELECT merchant_id, connection_id FROM connections WHERE push_stock AND status = 'active'")
+    return {(row["merchant_id"], row["connection_id"]) for row in rows}
+
+
 async def overrides(tx: Connection, merchant_id: int, connection_id: int) -> dict[str, dict[str, str]]:
     """The merchant's own lookup rows; those of the connection win over those of all connections."""
     rows = await tx.fetch(

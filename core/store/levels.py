@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from core.store.database import Connection, Row, columns
+from core.store.stock import mark_dirty
 
 
 async def take_dirty(tx: Connection, limit: int) -> list[tuple[int, int]]:
@@ -25,8 +26,8 @@ async def free_by_level(tx: Connection, variants: Sequence[tuple[int, int]]) -> 
     """For every level of (merchant, variant) pairs: its key, what is free behind it in units of the listing, and
     its state. A channel location that no shelf is mapped to has nothing free and is left out."""
     return await tx.fetch(
-        """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.desired, ll.predicted,
-             ll.unseen, coalesce(floor(sum(s.on_hand - s.reserved)::numeric / l.units), 0)::int AS free
+        """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.desired AS before,
+             ll.predicted, ll.unseen, ll.maybe, coalesce(floor(sum(s.on_hand - s.reserved)::numeric / l.units), 0)::int AS free
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, variant_id)
            JOIN listing_levels ll USING (merchant_id, variant_id)
            JOIN listings l USING (merchant_id, connection_id, listing_id)
@@ -35,31 +36,26 @@ async def free_by_level(tx: Connection, variants: Sequence[tuple[int, int]]) -> 
              AND s.location_id = cl.location_id
            WHERE l.tracked AND NOT l.bundle
            GROUP BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.desired, ll.predicted,
-             ll.unseen, l.units
+             ll.unseen, ll.maybe, l.units
            ORDER BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id""",
         [pair[0] for pair in variants],
         [pair[1] for pair in variants],
     )
 
 
-async def put_desired(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> list[tuple[int, int]]:
-    """Set wishes; a level is pending unless the channel will show the wish by itself.
-
-    Returns the (merchant, connection) pairs that have to be told something.
-    """
-    told = await tx.fetch(
+async def put_desired(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Set wishes; a level is pending unless the channel will show the wish by itself."""
+    await tx.execute(
         """UPDATE listing_levels ll SET desired = r.q,
              desired_seq = ll.desired_seq + (ll.desired IS DISTINCT FROM r.q)::int,
              desired_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN $6::timestamptz ELSE ll.desired_at END,
              pending = ll.predicted IS NULL OR ll.predicted + ll.unseen <> r.q OR ll.maybe IS NOT NULL
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[]) AS r (m, c, l, loc, q)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
-             AND ll.channel_location_id = r.loc
-           RETURNING ll.merchant_id, ll.connection_id, ll.pending""",
+             AND ll.channel_location_id = r.loc""",
         *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "desired"),
         now,
     )
-    return sorted({(row["merchant_id"], row["connection_id"]) for row in told if row["pending"]})
 
 
 async def lock_of_listings(tx: Connection, merchants: Sequence[int], listings: Sequence[int]) -> list[Row]:
@@ -221,20 +217,25 @@ async def forget_unseen(tx: Connection, merchant_id: int, connection_id: int, be
     """Give up on sales that were to come since *before*: a pull has shown that there are none. Returns how many
     levels are levelled anew (somebody edited the count at the channel; the hub's count wins)."""
     rows = await tx.fetch(
-        """UPDATE listing_levels SET unseen = 0, unseen_at = NULL, pending = true
-           WHERE merchant_id = $1 AND connection_id = $2 AND unseen > 0 AND unseen_at < $3
-           RETURNING variant_id""",
+        """SELECT listing_id, channel_location_id, variant_id FROM listing_levels
+           WHERE merchant_id = $1 AND connection_id = $2 AND unseen > 0 AND unseen_at < $3""",
         merchant_id,
         connection_id,
         before,
     )
+    if not rows:
+        return 0
+    variants = {(merchant_id, row["variant_id"]) for row in rows if row["variant_id"] is not None}
+    await mark_dirty(tx, variants, now)
     await tx.execute(
-        """INSERT INTO dirty AS d (merchant_id, variant_id, since)
-           SELECT DISTINCT $1::bigint, v, $3::timestamptz FROM unnest($2::bigint[]) AS k (v)
-           WHERE v IS NOT NULL ORDER BY 2
-           ON CONFLICT (merchant_id, variant_id) DO UPDATE SET marks = d.marks + 1""",
+        """UPDATE listing_levels ll SET unseen = 0, unseen_at = NULL, pending = true
+           FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)
+           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
+             AND ll.channel_location_id = r.loc AND ll.unseen_at < $5""",
         merchant_id,
-        [row["variant_id"] for row in rows],
-        now,
+        connection_id,
+        [row["listing_id"] for row in rows],
+        [row["channel_location_id"] for row in rows],
+        before,
     )
     return len(rows)

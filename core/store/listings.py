@@ -8,6 +8,7 @@ from typing import Any
 
 from core.model.inventory import ListingSeen
 from core.store.database import Connection, Row
+from core.store.stock import mark_dirty
 
 
 async def put_listings(
@@ -71,6 +72,15 @@ async def put_levels(
     now: datetime,
 ) -> None:
     """First looks at live quantities: (channel item, channel location, quantity). What is known already stays."""
+    items = [row[0] for row in live]
+    known = await tx.fetch(
+        """SELECT DISTINCT variant_id FROM listings WHERE merchant_id = $1 AND connection_id = $2
+           AND channel_item_id = ANY ($3::text[]) AND variant_id IS NOT NULL""",
+        merchant_id,
+        connection_id,
+        items,
+    )
+    await mark_dirty(tx, {(merchant_id, row["variant_id"]) for row in known}, now)
     await tx.execute(
         """INSERT INTO listing_levels AS ll (merchant_id, connection_id, listing_id, channel_location_id, variant_id,
              predicted, confirmed, confirmed_at)
@@ -86,15 +96,6 @@ async def put_levels(
         [row[0] for row in live],
         [row[1] for row in live],
         [row[2] for row in live],
-        now,
-    )
-    await tx.execute(
-        """INSERT INTO dirty AS d (merchant_id, variant_id, since)
-           SELECT DISTINCT $1::bigint, variant_id, $3::timestamptz FROM listing_levels
-           WHERE merchant_id = $1 AND connection_id = $2 AND desired IS NULL AND variant_id IS NOT NULL ORDER BY 2
-           ON CONFLICT (merchant_id, variant_id) DO UPDATE SET marks = d.marks + 1""",
-        merchant_id,
-        connection_id,
         now,
     )
 
@@ -227,20 +228,13 @@ async def match_by_hand(
         [row[2] for row in rows],
         [row[3] for row in rows],
     )
+    await mark_dirty(tx, {(merchant_id, row["variant_id"]) for row in found}, now)
     await tx.execute(
         """UPDATE listing_levels ll SET variant_id = l.variant_id FROM listings l
            WHERE ll.merchant_id = $1 AND l.merchant_id = $1 AND l.listing_id = ll.listing_id
              AND ll.listing_id = ANY ($2::bigint[])""",
         merchant_id,
         [row["listing_id"] for row in found],
-    )
-    await tx.execute(
-        """INSERT INTO dirty AS d (merchant_id, variant_id, since)
-           SELECT DISTINCT $1::bigint, v, $3::timestamptz FROM unnest($2::bigint[]) AS k (v) ORDER BY 2
-           ON CONFLICT (merchant_id, variant_id) DO UPDATE SET marks = d.marks + 1""",
-        merchant_id,
-        [row["variant_id"] for row in found],
-        now,
     )
     return len(found)
 

@@ -82,12 +82,14 @@ async def held_groups(tx: Connection) -> Rows:
 
 
 async def refused_pushes(tx: Connection) -> Rows:
-    """Levels a channel was told and did not take, by connection and what it said."""
+    """Levels a channel did not take, by connection and its reason; *variants* are {id, sku} of up to five."""
     return await _rows(
         tx,
-        """SELECT connection_id, error, count(*) AS count, min(next_at) AS next_at,
-             (array_agg(DISTINCT variant_id))[1:5] AS variants
-           FROM listing_levels WHERE pending AND failures > 0 GROUP BY 1, 2 ORDER BY count DESC, 1, 2""",
+        """SELECT l.connection_id, l.error, count(*) AS count,
+             to_jsonb((array_agg(DISTINCT jsonb_build_object('id', v.variant_id, 'sku', v.sku)))[1:5])
+               AS variants
+           FROM listing_levels l JOIN variants v USING (merchant_id, variant_id)
+           WHERE l.pending AND l.failures > 0 GROUP BY 1, 2 ORDER BY count DESC, 1, 2""",
     )
 
 

@@ -93,8 +93,9 @@ async def apply_slice(tx: Connection, items: Sequence[Item], now: datetime) -> A
         await deliveries.park(tx, unreadable, now)
         done.parked = len(unreadable)
     if wants:
-        await deliveries.fetch_wanted(tx, wants, now)
+        # In the order in which a fetch locks them: first its schedule, then what it serves.
         await schedule.ring(tx, "fetch", {(want[0], want[1]) for want in wants}, now)
+        await deliveries.fetch_wanted(tx, wants, now)
         done.fetches = len(wants)
     await deliveries.finish(tx, [item.claimed for item in items])
     return done
@@ -111,30 +112,42 @@ async def _newest(
     keys = [_key(item) for item in items if _key(item)]
     stored = await orders.lock(tx, [key for key in keys if key])
     states: dict[OrderKey, Incoming] = {}
-    gone: list[tuple[Item, StoredOrder]] = []
+    gone: dict[OrderKey, tuple[Item, StoredOrder]] = {}
     for item in items:
         key = _key(item)
         if key is None:
             continue
+        known = stored.get(key)
         if not isinstance(item.reading, OrderRead):
-            known = stored.get(key)
             if known and known.gone_at is None:
-                gone.append((item, known))
+                gone[key] = (item, known)
             continue
-        state = _incoming(item, item.reading.order, stored.get(key))
-        before = states[key].version if key in states else _version_of(stored.get(key))
+        state = _incoming(item, item.reading.order, known)
+        before = states[key].version if key in states else _version_of(known)
         verdict = judge(before, state.version)
+        if key not in states and known and known.gone_at:
+            verdict = _after_gone(known.gone_at, item, verdict)
         if verdict is Verdict.LOOK:
             wants.append((*key, "its place in time is not known"))
             if before is None:
                 states[key] = state  # the sale is reserved all the same
         elif verdict is Verdict.APPLY:
             states[key] = state
+            if item.looked:
+                gone.pop(key, None)
         else:
             done.stale += verdict is Verdict.STALE
             done.same += verdict is Verdict.SAME
     done.applied = len(states)
-    return [states[key] for key in sorted(states)], gone
+    return [states[key] for key in sorted(states)], [gone[key] for key in sorted(gone)]
+
+
+def _after_gone(gone_at: datetime, item: Item, verdict: Verdict) -> Verdict:
+    """What a state means for an order that was looked for and not found: only a later look brings it back, since
+    webhooks may be late."""
+    if item.looked:
+        return Verdict.APPLY if item.received_at >= gone_at else Verdict.STALE
+    return Verdict.STALE if verdict is Verdict.STALE else Verdict.LOOK
 
 
 def _key(item: Item) -> OrderKey | None:
@@ -146,7 +159,7 @@ def _key(item: Item) -> OrderKey | None:
 
 
 def _incoming(item: Item, order: Order, stored: StoredOrder | None) -> Incoming:
-    changed_at, ahead = believed_change(order.changed_at, item.received_at)
+    changed_at, ahead = believed_change(order.changed_at, item.received_at, order.placed_at)
     if ahead:
         order = order.model_copy(update={"flags": (*order.flags, "changed_at_in_future")})
     plain = order.model_dump_json().encode()
@@ -256,7 +269,6 @@ def _want(state: Incoming) -> Want:
         delivery_id=state.item.claimed.delivery_id,
         received_at=state.item.received_at,
         never_stock=state.item.account.never_stock,
-        pushes=linked.push_stock,
         holds=tuple(state.holds),
         # Units the channel took off its own count that we did not know of before.
         lowers=state.order.channel_lowered_stock and counted,
@@ -266,10 +278,9 @@ def _want(state: Incoming) -> Want:
 
 async def _gone(tx: Connection, gone: Sequence[tuple[Item, StoredOrder]], now: datetime) -> bool:
     """Orders that are not at the channel any more: their units go back, their record stays."""
-    latest = {known.order_id: (item, known) for item, known in gone}
     await orders.mark_gone(
         tx,
-        [(i.claimed.merchant_id, known.order_id, i.claimed.delivery_id) for i, known in latest.values()],
+        [(i.claimed.merchant_id, known.order_id, i.claimed.delivery_id) for i, known in gone],
         now,
     )
     await orders.add_events(
@@ -282,7 +293,7 @@ async def _gone(tx: Connection, gone: Sequence[tuple[Item, StoredOrder]], now: d
                 "delivery_id": item.claimed.delivery_id,
                 "detail": {},
             }
-            for item, known in latest.values()
+            for item, known in gone
         ],
         now,
     )
@@ -298,7 +309,7 @@ async def _gone(tx: Connection, gone: Sequence[tuple[Item, StoredOrder]], now: d
                 delivery_id=item.claimed.delivery_id,
                 received_at=item.received_at,
             )
-            for item, known in latest.values()
+            for item, known in gone
         ],
         now,
     )

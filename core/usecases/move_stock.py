@@ -17,7 +17,7 @@ from core.rules.orders import Claim, claim_of
 from core.rules.shelves import LineStock, Shelves
 from core.rules.shortage import Competitor, explain
 from core.rules.stock import Level
-from core.store import levels, listings, orders, stock
+from core.store import connections, levels, listings, orders, stock
 from core.store.database import Connection, Row
 from core.store.stock import Entry
 
@@ -39,7 +39,6 @@ class Want:
     delivery_id: int
     received_at: datetime
     never_stock: tuple[str, ...] = ()
-    pushes: bool = False
     holds: tuple[dict[str, str], ...] = ()
     lowers: bool = False
     lowered_before: bool = False
@@ -221,6 +220,7 @@ async def _tell_short(
     """Open, change and close shortages, with their cause; an order that is short may not ship."""
     short = [line for line in lines if line.stock is not None and _tells(line.stock, was_short)]
     missed = [line for line in short if line.stock is not None and line.stock.missed]
+    pushing = await connections.pushing(tx) if missed else set()
     rivals: dict[tuple[int, int], list[Competitor]] = defaultdict(list)
     for merchant_id in sorted({line.want.merchant_id for line in missed}):
         variants = sorted({x.variant_id or 0 for x in missed if x.want.merchant_id == merchant_id})
@@ -257,7 +257,7 @@ async def _tell_short(
             received_at=line.want.received_at,
             level=Level(level["predicted"], level["unseen"]) if level else None,
             confirmed_at=level["confirmed_at"] if level else None,
-            pushes=line.want.pushes,
+            pushes=(line.want.merchant_id, line.want.connection_id) in pushing,
             competitors=[*rivals[variant], *in_slice[variant]],
         )
         rows.append(_shortage(line.stock, line.stock.missed, cause))

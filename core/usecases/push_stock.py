@@ -48,16 +48,13 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
     Raises `LostLease` when another worker has taken over: then nothing more is written.
     """
     done = Pushed()
-    account = await hub.account(lease.merchant_id, lease.connection_id)
-    connector = account.connector
-    if not isinstance(connector, WritesStock) or not account.linked.push_stock:
-        return done
     while True:
         async with hub.database.transaction([lease.merchant_id]) as tx:
             if not await held(tx, lease):
                 raise LostLease
             linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
-            if linked.status != "active" or not linked.push_stock:
+            connector = hub.connector(linked.channel)
+            if linked.status != "active" or not linked.push_stock or not isinstance(connector, WritesStock):
                 return done
             line = await hub.line(tx, linked)
             rows = await levels.claim(

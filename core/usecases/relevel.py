@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from core.hub import Hub
-from core.rules.stock import desired_level
+from core.rules.stock import Level, desired_level
 from core.store import levels, schedule
 from core.store.database import declare
 
@@ -30,9 +31,18 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
         rows = [
             {**dict(row), "desired": desired_level(row["free"])} for row in await levels.free_by_level(tx, dirty)
         ]
-        told = await levels.put_desired(tx, rows, now) if rows else []
+        told = {(row["merchant_id"], row["connection_id"]) for row in rows if _to_tell(row)}
         if told:
+            # In the order in which a push locks them: first its schedule, then the levels.
             await schedule.ring(tx, "push", told, now)
+        if rows:
+            await levels.put_desired(tx, rows, now)
     if told:
         await hub.wake.ring("push")
     return Releveled(len(dirty), len(told))
+
+
+def _to_tell(row: dict[str, Any]) -> bool:
+    """Whether the channel may have to be told; the store decides under the row's lock."""
+    level = Level(row["predicted"], row["unseen"])
+    return row["maybe"] is not None or not level.settled(row["desired"]) or row["desired"] != row["before"]

@@ -12,11 +12,15 @@ from core.store.deliveries import Incoming
 
 
 async def store_page(tx: Connection, account: Account, page: Page, via: str, now: datetime) -> int:
-    """Add the items of *page*; returns how many were new. *via* is "pull" or "fetch"."""
+    """Add the items of *page*; returns how many were new. *via* is "pull" or "fetch".
+
+    What a fetch shows is news even if the same bytes came before: an order can be there, gone, and there again.
+    """
     linked = account.linked
     batch = []
     for body in page.items:
-        key = deliveries.dedupe_key(linked.connection_id, page.topic, body)
+        news = f"{page.topic} {now.isoformat()}" if via == "fetch" else page.topic
+        key = deliveries.dedupe_key(linked.connection_id, news, body)
         batch.append(
             Incoming(
                 merchant_id=linked.merchant_id,

@@ -27,17 +27,17 @@ def edit(shop: Shop, order: SimOrder, sku: str, quantity: int) -> bool:
     line = next((line for line in order.lines if line.variant is variant), None)
     difference = quantity - (line.open_quantity if line else 0)
     if variant.tracked and variant.available < difference:
-        shop.books.sold_out.append(SoldOut(sku, difference, at))
+        shop.books.sold_out.append(SoldOut(sku, difference, shop.now()))
         return False
     shop.shift({variant: difference}, available=-1, committed=1, at=at)
     if difference > 0:
-        shop.books.sales.append(Sale(order.key, sku, difference, at))
+        shop.books.sales.append(Sale(order.key, sku, difference, shop.now()))
         if line is None:
             order.lines.append(shop.make_line(variant, difference, {}, 0))
         else:
             line.quantity += difference
     elif line is not None:
-        shop.books.restocks.append(Sale(order.key, sku, -difference, at))
+        shop.books.restocks.append(Sale(order.key, sku, -difference, shop.now()))
         line.removed -= difference
     order.edited = True
     if current(order).total > received(order) - refunded(order) > 0:
@@ -151,7 +151,7 @@ def _put_back(shop: Shop, order: SimOrder, made: SimRefund, at: datetime, *, res
         held = 0 if line.shipped else -1
         shop.shift({variant: quantity}, available=1 if restock else 0, committed=held, at=at)
         if restock:
-            shop.books.restocks.append(Sale(order.key, variant.sku, quantity, at))
+            shop.books.restocks.append(Sale(order.key, variant.sku, quantity, shop.now()))
 
 
 def _units(parts: Iterable[tuple[SimLine, int]]) -> Counter[SimVariant]:

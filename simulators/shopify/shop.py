@@ -146,7 +146,7 @@ class Shop:
             needed[variant] += quantity
         short = [variant for variant in needed if variant.tracked and variant.available < needed[variant]]
         if short:
-            self.books.sold_out.extend(SoldOut(variant.sku, needed[variant], at) for variant in short)
+            self.books.sold_out.extend(SoldOut(variant.sku, needed[variant], self.now()) for variant in short)
             return None
         self.shift(needed, available=-1, committed=1, at=at)
         order = self._order(
@@ -158,7 +158,7 @@ class Shop:
         self.orders[order.key] = order
         self.by_created.add(at, order.order_id, order)
         self.by_updated.add(at, order.order_id, order)
-        self.books.sales.extend(Sale(order.key, variant.sku, quantity, at) for variant, quantity in wanted)
+        self.books.sales.extend(Sale(order.key, variant.sku, quantity, self.now()) for variant, quantity in wanted)
         self.tell("orders/create", order)
         if financial_status == "paid":
             self.tell("orders/paid", order)

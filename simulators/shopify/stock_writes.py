@@ -101,7 +101,7 @@ class StockWriter:
                 writes.append((variant, entry["quantity"] - committed))
         at = self.shop.moment()
         self.shop.books.stock_writes.extend(
-            StockWrite(variant.sku, variant.available, after, at, accepted=not errors)
+            StockWrite(variant.sku, variant.available, after, self.shop.now(), accepted=not errors)
             for variant, after in writes
         )
         if errors:

@@ -27,7 +27,8 @@ class Catalogue:
 
     ids: Ids
     books: Books
-    clock: Callable[[], datetime]
+    clock: Callable[[], datetime]  # whole seconds, as the shop keeps them
+    exact: Callable[[], datetime]  # for the books
     products: dict[int, SimProduct] = field(default_factory=dict)
     by_sku: dict[str, SimProduct] = field(default_factory=dict)
 
@@ -101,7 +102,7 @@ class Catalogue:
                 continue
             wanted[holder.product_id] = wanted.get(holder.product_id, 0) + quantity
             if wanted[holder.product_id] > (holder.stock_quantity or 0):
-                self.books.sold_out.append(SoldOut(product.shown_sku, quantity, self.clock()))
+                self.books.sold_out.append(SoldOut(product.shown_sku, quantity, self.exact()))
                 refused = True
         return refused
 
@@ -132,7 +133,7 @@ class Catalogue:
         """An absolute write that came through the REST API, entered in the books."""
         if product.manage_stock is True:
             before = product.stock_quantity or 0
-            self.books.stock_writes.append(StockWrite(product.shown_sku, before, quantity, self.clock()))
+            self.books.stock_writes.append(StockWrite(product.shown_sku, before, quantity, self.exact()))
             product.stock_quantity = quantity
 
     def lower(self, order: SimOrder) -> list[SimProduct]:
@@ -143,7 +144,7 @@ class Catalogue:
             if line.product is None or not line.quantity:
                 continue
             line.off_shelf = line.quantity
-            self.books.sales.append(Sale(str(order.order_id), line.product.shown_sku, line.quantity, at))
+            self.books.sales.append(Sale(str(order.order_id), line.product.shown_sku, line.quantity, self.exact()))
             (line.product.parent or line.product).total_sales += line.quantity
             holder = line.product.holder
             if holder is not None:
@@ -165,7 +166,7 @@ class Catalogue:
             if not back or line.product is None:
                 continue
             line.off_shelf -= back
-            self.books.restocks.append(Sale(str(order.order_id), line.product.shown_sku, back, at))
+            self.books.restocks.append(Sale(str(order.order_id), line.product.shown_sku, back, self.exact()))
             holder = line.product.holder
             if holder is not None:
                 holder.stock_quantity = (holder.stock_quantity or 0) + back

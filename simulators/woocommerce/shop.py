@@ -55,7 +55,7 @@ class WooCommerceSimulator:
         self.coupons: dict[str, int] = {}
         self.currency, self.zone, self.step = currency, ZoneInfo(timezone), quantum(decimals)
         self.ids = Ids()
-        self.catalogue = Catalogue(self.ids, self.books, clock)
+        self.catalogue = Catalogue(self.ids, self.books, clock, now)
         self.order_book = Orders(self.ids, self.catalogue, clock, self.rng, self.step)
         self.hooks = Hooks(courier, clock, lambda: self.home_url)
         self._webhook_secret = webhook_secret

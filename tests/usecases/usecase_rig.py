@@ -86,7 +86,13 @@ def order(
     }
 
 
-_ADDRESS = {"first_name": "Mia", "last_name": "Sommer", "address_1": "Hauptstr. 3", "city": "Bonn", "country": "DE"}
+_ADDRESS = {
+    "first_name": "Mia",
+    "last_name": "Sommer",
+    "address_1": "Hauptstr. 3",
+    "city": "Bonn",
+    "country": "DE",
+}
 
 
 def gmt(at: datetime) -> str:
@@ -103,7 +109,9 @@ class Shop:
     writes: list[dict[int, int]] = field(default_factory=list)
     sell_before_read: dict[int, int] = field(default_factory=dict)
 
-    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+    async def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Response:
         if self.status != 200:
             refusal = {"code": "woocommerce_rest_authentication_error", "message": "Invalid signature"}
             return self._answer(self.status, refusal)
@@ -142,7 +150,9 @@ class Rig:
 
     async def open(self, name: str = "Mia") -> None:
         async with self.hub.database.transaction([]) as tx:
-            self.merchant_id = await connections.add_merchant(tx, name, self.hub.settings.inbound, self.clock())
+            self.merchant_id = await connections.add_merchant(
+                tx, name, self.hub.settings.inbound, self.clock()
+            )
         self.first = await self._link(f"{name}-one")
         self.second = await self._link(f"{name}-two")
 
@@ -253,7 +263,8 @@ class Rig:
     async def stock(self, sku: str = MUG) -> tuple[int, int]:
         """(on hand, reserved)."""
         row = await self.admin.fetchrow(
-            "SELECT on_hand, reserved FROM stock JOIN variants USING (merchant_id, variant_id) WHERE sku = $1", sku
+            "SELECT on_hand, reserved FROM stock JOIN variants USING (merchant_id, variant_id) WHERE sku = $1",
+            sku,
         )
         return (row["on_hand"], row["reserved"]) if row else (0, 0)
 

@@ -46,6 +46,12 @@ def test_a_delivery_signed_with_the_current_secret_is_authentic() -> None:
     assert verified(signature(SECRET, BODY)) is None
 
 
+def test_a_known_body_has_the_known_signature() -> None:
+    body, written = b'{"id":1001,"name":"#1001"}', "a+tKImxDegr5/PKbJsv8UMLT5SKKra4+HgeRnxQWxkk="
+
+    assert verified(written, "hub_test_secret", body=body) is None
+
+
 def test_a_delivery_signed_with_the_secret_before_is_authentic_while_that_counts() -> None:
     assert verified(signature("shpss_old", BODY), SECRET, "shpss_old") is None
     assert verified(signature("shpss_old", BODY), SECRET) is not None

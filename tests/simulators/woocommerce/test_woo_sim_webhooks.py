@@ -209,9 +209,7 @@ async def test_switched_on_again_one_failure_is_enough_and_one_success_forgives(
     assert (off["status"], on["status"]) == ("disabled", "active")
 
 
-async def test_nobody_listening_counts_as_a_failure(
-    shop: WooCommerceSimulator, courier: Courier
-) -> None:
+async def test_nobody_listening_counts_as_a_failure(shop: WooCommerceSimulator, courier: Courier) -> None:
     hook = shop.subscribe("order.created", "http://127.0.0.1:9/hook")
 
     await fail(shop, courier, 7)
@@ -219,9 +217,7 @@ async def test_nobody_listening_counts_as_a_failure(
     assert hook.status == "disabled"
 
 
-async def test_a_redirect_counts_as_delivered(
-    shop: WooCommerceSimulator, courier: Courier, hub: Hub
-) -> None:
+async def test_a_redirect_counts_as_delivered(shop: WooCommerceSimulator, courier: Courier, hub: Hub) -> None:
     hook = shop.subscribe("order.created", hub.url)
     hub.status = 302
 

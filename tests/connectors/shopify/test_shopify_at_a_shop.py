@@ -1,0 +1,138 @@
+"""The connector at a simulated shop: two readings of the same documentation agree."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from connectors.shopify import CONNECTOR
+from core.connector import Delivery, OrderRead, Window
+from core.flow import Request, Response, decode, encode
+from core.model.inventory import StockWrite
+from core.model.order import Order
+from simulators.courier import Courier
+from simulators.shopify import ShopifySimulator
+
+T = TypeVar("T")
+FATES = (("edit", "ship"), ("ship", "refund"), ("refund", "ship"), ("cancel",), ("refund", "cancel"), ())
+OPENED = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+
+
+class Shop:
+    """A simulated shop whose clock moves by seconds."""
+
+    def __init__(self) -> None:
+        self.now = OPENED
+        self.simulator = ShopifySimulator(
+            shop="demo.myshopify.com",
+            access_token="t",
+            client_secret="s",
+            seed=7,
+            courier=Courier(random.Random(1)),
+            now=lambda: self.now,
+        )
+        self.simulator.add_variant(sku="MUG", title="Mug", price="12.50", quantity=40)
+        self.simulator.add_variant(sku="LAMP", title="Lamp", price="49.99", quantity=90)
+        self.simulator.add_variant(sku="SET", title="Set", price="60.00", quantity=3, bundle=True)
+
+    def drive(self, flow: Generator[Request, Response, T]) -> T:
+        request = next(flow)
+        while True:
+            asked = decode(request.body or b"")
+            answer = Response(200, body=encode(self.simulator.answer(asked["query"], asked["variables"])))
+            error = CONNECTOR.classify(answer)
+            try:
+                request = flow.throw(error) if error else flow.send(answer)
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+
+    def trade(self, orders: int) -> None:
+        chance = random.Random(3)
+        for _ in range(orders):
+            self.now += timedelta(seconds=7)
+            basket = [("MUG", 1), ("LAMP", chance.randint(1, 3))]
+            sold = self.simulator.checkout(basket, properties={"Engraving": "A.B."}, note="ring twice")
+            assert sold is not None
+            order_id = str(sold.order_id)
+            self._happen(chance.choice(FATES), order_id)
+
+    def _happen(self, steps: tuple[str, ...], order_id: str) -> None:
+        for step in steps:
+            if step == "ship":
+                self.simulator.fulfill(order_id)
+            elif step == "refund":
+                self.simulator.refund(order_id, {"LAMP": 1})
+            elif step == "cancel":
+                self.simulator.cancel(order_id)
+            else:
+                self.simulator.edit(order_id, "MUG", 2)
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+def read(topic: str, body: bytes) -> Order:
+    reading = CONNECTOR.read(Delivery(topic, {}, body), {})
+    assert isinstance(reading, OrderRead), reading
+    return reading.order
+
+
+def test_a_pulled_order_is_the_order_its_webhook_told(shop: Shop) -> None:
+    shop.trade(30)
+    window = Window(OPENED, shop.now + timedelta(seconds=1))
+    pulled: dict[str, Order] = {}
+    cursors: list[str | None] = [None]
+
+    while len(cursors) == 1 or cursors[-1] is not None:
+        page = shop.drive(CONNECTOR.pull_orders(window, cursors[-1]))
+        orders = [read(page.topic, item) for item in page.items]
+        pulled |= {order.channel_order_id: order for order in orders}
+        cursors.append(page.next_cursor)
+
+    assert pulled.keys() == shop.simulator.orders.keys()
+    for order_id, order in pulled.items():
+        told = shop.simulator.webhook_payload(shop.simulator.orders[order_id])
+        assert order == read("orders/updated", told)
+        assert order.holds == ()
+
+
+def test_stock_is_written_without_putting_a_sale_back(shop: Shop) -> None:
+    listings = {one.sku: one for one in shop.drive(CONNECTOR.pull_catalog(None)).listings}
+    location = str(shop.simulator.location_id)
+    shop.simulator.checkout([("LAMP", 2)])
+
+    def want(sku: str, desired: int, predicted: int) -> StockWrite:
+        stock_id: Any = listings[sku].channel_stock_id
+        return StockWrite(
+            channel_stock_id=stock_id,
+            channel_location_id=location,
+            desired=desired,
+            predicted=predicted,
+            key=f"{sku} {desired}",
+        )
+
+    writes = [want("MUG", 30, 40), want("LAMP", 80, 90), want("SET", 1, 3)]
+    outcome = shop.drive(CONNECTOR.push_stock(writes))
+
+    assert [(one.written, one.unseen, one.error) for one in outcome] == [
+        (30, 0, None),
+        (78, 2, None),
+        (None, 0, "rejected"),
+    ]
+
+
+def test_an_account_its_locations_and_its_webhooks(shop: Shop) -> None:
+    account = shop.drive(CONNECTOR.check_account())
+    locations = shop.drive(CONNECTOR.pull_locations())
+    shop.drive(CONNECTOR.subscribe("https://hub.example/hooks/t", "", ["orders/create"]))
+
+    assert (account.account, account.currency) == ("demo.myshopify.com", "EUR")
+    assert [one.channel_location_id for one in locations] == [str(shop.simulator.location_id)]
+    assert shop.simulator.subscriptions == {"orders/create": "https://hub.example/hooks/t/orders/create"}
