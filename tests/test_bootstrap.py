@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import tomllib
 from pathlib import Path
@@ -209,7 +210,7 @@ def test_each_word_starts_its_program_with_the_checkout_importable(
     (tmp_path / "elsewhere").mkdir()
 
     done = subprocess.run(
-        [checkout / "fairway", *words.split()],
+        [sys.executable, checkout / "fairway", *words.split()],
         cwd=tmp_path / "elsewhere",
         env={**os.environ, "PYTHONPATH": "/other"},
         capture_output=True,

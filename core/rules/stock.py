@@ -42,7 +42,7 @@ class Level:
 
     def settled(self, desired: int) -> bool:
         """Whether the channel will show *desired* once the orders on their way have come: nothing to send."""
-        return self.predicted is not None and self.predicted + self.unseen == desired
+        return self.predicted is not None and self.predicted == max(0, desired - self.unseen)
 
 
 def after_own_sale(level: Level, quantity: int) -> Level:

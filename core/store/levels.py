@@ -49,7 +49,8 @@ async def put_desired(tx: Connection, rows: Sequence[dict[str, Any]], now: datet
         """UPDATE listing_levels ll SET desired = r.q,
              desired_seq = ll.desired_seq + (ll.desired IS DISTINCT FROM r.q)::int,
              desired_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN $6::timestamptz ELSE ll.desired_at END,
-             pending = ll.predicted IS NULL OR ll.predicted + ll.unseen <> r.q OR ll.maybe IS NOT NULL
+             pending = ll.predicted IS NULL OR ll.predicted <> greatest(0, r.q - ll.unseen)
+               OR ll.maybe IS NOT NULL
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[]) AS r (m, c, l, loc, q)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
@@ -93,7 +94,7 @@ async def claim(
     last try never got its answer.
     """
     rows = await tx.fetch(
-        """SELECT ll.listing_id, ll.channel_location_id, ll.desired, ll.desired_seq, ll.predicted, ll.maybe,
+        """SELECT ll.listing_id, ll.channel_location_id, ll.desired, ll.desired_seq, ll.predicted, ll.unseen, ll.maybe,
              ll.own_sales, l.channel_stock_id
            FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.pending AND ll.next_at <= $4
@@ -107,7 +108,7 @@ async def claim(
     )
     keys = [row["listing_id"] for row in rows], [row["channel_location_id"] for row in rows]
     await tx.execute(
-        """UPDATE listing_levels ll SET maybe = ll.desired
+        """UPDATE listing_levels ll SET maybe = greatest(0, ll.desired - ll.unseen)
            FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
@@ -138,27 +139,28 @@ async def claim(
 async def confirm(
     tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[dict[str, Any]], now: datetime
 ) -> None:
-    """The channel shows *written*, having sold *unseen* units we had not heard of.
+    """The channel shows *written*; *unseen* units it has sold are still on their way, *fresh* of them since this call.
 
     Sales that were drained while the call was under way (own_sales grew) count first against the unseen ones.
     """
     await tx.execute(
         """UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz, maybe = NULL,
              unseen = r.u - least(r.u, (ll.own_sales - r.o)::int),
-             unseen_at = CASE WHEN r.u > 0 THEN $8::timestamptz END,
+             unseen_at = CASE WHEN r.u = 0 THEN NULL WHEN r.f > 0 THEN $8::timestamptz
+               ELSE coalesce(ll.unseen_at, $8::timestamptz) END,
              predicted = r.w - ((ll.own_sales - r.o)::int - least(r.u, (ll.own_sales - r.o)::int)),
              pending = r.w - ((ll.own_sales - r.o)::int - least(r.u, (ll.own_sales - r.o)::int))
-               + r.u - least(r.u, (ll.own_sales - r.o)::int) <> ll.desired,
+               <> greatest(0, ll.desired - r.u + least(r.u, (ll.own_sales - r.o)::int)),
              failures = 0, error = '', next_at = '-infinity'
-           FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[], $9::bigint[])
-             AS r (l, loc, s, w, u, o)
+           FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[], $9::bigint[], $10::int[])
+             AS r (l, loc, s, w, u, o, f)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
         merchant_id,
         connection_id,
         *columns(rows, "listing_id", "channel_location_id", "desired_seq", "written", "unseen"),
         now,
-        [row["own_sales"] for row in rows],
+        *columns(rows, "own_sales", "fresh"),
     )
 
 

@@ -90,12 +90,12 @@ async def _tell(
 
 
 def _write(lease: Lease, row: Row) -> StockWrite:
-    wish = (lease.connection_id, row["listing_id"], row["channel_location_id"], row["desired_seq"], row["desired"])
+    wish = (lease.connection_id, row["listing_id"], row["channel_location_id"], row["desired_seq"], row["desired"], row["unseen"])
     digest = hashlib.sha256(repr(wish).encode()).hexdigest()
     return StockWrite(
         channel_stock_id=row["channel_stock_id"],
         channel_location_id=row["channel_location_id"],
-        desired=row["desired"],
+        desired=max(0, row["desired"] - row["unseen"]),  # what is on its way here already is sold
         predicted=row["predicted"],
         maybe=row["maybe"],
         key=f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}",
@@ -121,7 +121,8 @@ async def _write_back(
         sure = code in _SURE
         attempts.append({**_key(row), "outcome": _outcome(code, sure), "written": result.written, "message": result.message[:300]})
         if code is None:
-            confirmed.append({**dict(row), "written": result.written, "unseen": result.unseen})
+            unseen = row["unseen"] + result.unseen
+            confirmed.append({**dict(row), "written": result.written, "unseen": unseen, "fresh": result.unseen})
             done.unseen += result.unseen
         else:
             refused.append(

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -45,6 +46,10 @@ def running_pair() -> Iterator[Servers]:
     for folder in private_directory():
         with run_servers(folder, log=lambda _: None) as running:
             yield running
+
+
+def directory_of(servers: Servers) -> Path:
+    return Path(urlsplit(servers.endpoints.redis_url or "").path).parents[1]
 
 
 def keepers(servers: Servers) -> tuple[Keeper, Keeper]:

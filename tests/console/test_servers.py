@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import redis.asyncio
-from servers_rig import LINUX, keepers, private_directory, query, redis_command, running_pair
+from servers_rig import LINUX, directory_of, keepers, private_directory, query, redis_command, running_pair
 
 from console.servers import Servers, run_servers
 from console.servers.account import server_account
@@ -75,24 +75,24 @@ def test_no_password_is_on_a_command_line(pair: Servers) -> None:
         assert not [secret for secret in secrets if secret is None or secret in command]
 
 
-def test_what_the_servers_keep_is_private(directory: Path) -> None:
-    with run_servers(directory, log=lambda _: None):
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
-        own = stat.S_IMODE(directory.stat().st_mode)
+def test_what_the_servers_keep_is_private(pair: Servers) -> None:
+    directory = directory_of(pair)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
+    folders = {name for name in modes if (directory / name).is_dir()}
 
-    assert own & 0o007 == 0
-    assert {name for name, mode in modes.items() if mode == 0o700} == {"postgres", "valkey", "run"}
-    assert {mode for name, mode in modes.items() if name not in {"postgres", "valkey", "run"}} == {0o600}
+    assert stat.S_IMODE(directory.stat().st_mode) & 0o007 == 0
+    assert {modes[name] for name in folders} == {0o700}
+    assert {modes[name] for name in modes.keys() - folders} == {0o600}
 
 
 @pytest.mark.skipif(not Path.home().exists(), reason="this user has no home")
 def test_the_home_of_whoever_starts_it_is_left_as_it_is(directory: Path) -> None:
-    before = stat.S_IMODE(Path.home().stat().st_mode)
+    home = Path.home()
+    before = home.stat()
 
     with run_servers(directory, log=lambda _: None):
-        pass
-
-    assert stat.S_IMODE(Path.home().stat().st_mode) == before
+        assert home.stat().st_mode == before.st_mode
+        assert home.stat().st_uid == before.st_uid
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root starts servers as somebody else")

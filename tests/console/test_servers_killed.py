@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from servers_rig import (
     LINUX,
+    directory_of,
     end_hub,
     fill,
     gone_within,
@@ -67,12 +68,10 @@ async def test_a_restart_leaves_the_same_rows_at_the_same_address(pair: Servers)
     assert await query(pair.endpoints.database_url, "SELECT n FROM kept") == 1
 
 
-def test_a_second_hub_on_the_same_directory_is_told_so(directory: Path) -> None:
-    with (
-        run_servers(directory, log=lambda _: None),
-        pytest.raises(Busy, match=f"Another hub is already using .*process {os.getpid()}") as refusal,
-        run_servers(directory, log=lambda _: None),
-    ):
+def test_a_second_hub_on_the_same_directory_is_told_so(pair: Servers) -> None:
+    busy = f"Another hub is already using .*process {os.getpid()}"
+
+    with pytest.raises(Busy, match=busy) as refusal, run_servers(directory_of(pair), log=lambda _: None):
         pass
 
     assert refusal.value.exit_code == 7
