@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+CROSSING = timedelta(seconds=10)  # between a sale and a write that may have missed each other
 
 
 def quantity_to_write(
@@ -54,6 +57,16 @@ def after_own_sale(level: Level, quantity: int) -> Level:
         return level
     known = min(level.unseen, quantity)
     return Level(predicted=level.predicted - (quantity - known), unseen=level.unseen - known)
+
+
+def crossed(placed_at: datetime | None, confirmed_at: datetime | None) -> bool:
+    """Whether a sale may have fallen between our look and our write, so that the write wiped it out.
+
+    Channels without compare-and-set allow that; the times are two clocks', one of them in whole seconds.
+    """
+    if confirmed_at is None:
+        return False
+    return placed_at is None or abs(placed_at - confirmed_at) <= CROSSING
 
 
 @dataclass(frozen=True, slots=True)

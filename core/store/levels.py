@@ -73,15 +73,19 @@ async def lock_of_listings(tx: Connection, merchants: Sequence[int], listings: S
 
 
 async def count_own_sales(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """The channel sold and lowered its own count: `core.rules.stock.after_own_sale`, for levels locked before."""
+    """The channel sold and lowered its own count: `core.rules.stock.after_own_sale`, for levels locked before.
+
+    *maybe* is what it may show instead, where a write of ours may have wiped the sale out; then we look again.
+    """
     await tx.execute(
         """UPDATE listing_levels ll SET own_sales = ll.own_sales + r.q,
              unseen = ll.unseen - least(ll.unseen, r.q),
-             predicted = ll.predicted - (r.q - least(ll.unseen, r.q))
-           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[]) AS r (m, c, l, loc, q)
+             predicted = ll.predicted - (r.q - least(ll.unseen, r.q)), maybe = coalesce(ll.maybe, r.y)
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::int[])
+             AS r (m, c, l, loc, q, y)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
-        *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "quantity"),
+        *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "quantity", "maybe"),
     )
 
 
@@ -137,20 +141,29 @@ async def claim(
 
 
 async def confirm(
-    tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[dict[str, Any]], now: datetime
+    tx: Connection,
+    merchant_id: int,
+    connection_id: int,
+    rows: Sequence[dict[str, Any]],
+    now: datetime,
+    *,
+    compares: bool,
 ) -> None:
     """The channel shows *written*; *unseen* units it has sold are still on their way, *fresh* of them since this call.
 
-    Sales that were drained while the call was under way (own_sales grew) count first against the unseen ones.
+    Sales that were drained while the call was under way (own_sales grew) count first against the unseen ones; where
+    the channel does not *compare* before it sets, the write may have wiped them out, so we look again.
     """
     await tx.execute(
-        """UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz, maybe = NULL,
+        """UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz,
+             maybe = CASE WHEN ll.own_sales > r.o AND NOT $11 THEN r.w END,
              unseen = r.u - least(r.u, (ll.own_sales - r.o)::int),
              unseen_at = CASE WHEN r.u = 0 THEN NULL WHEN r.f > 0 THEN $8::timestamptz
                ELSE coalesce(ll.unseen_at, $8::timestamptz) END,
              predicted = r.w - ((ll.own_sales - r.o)::int - least(r.u, (ll.own_sales - r.o)::int)),
              pending = r.w - ((ll.own_sales - r.o)::int - least(r.u, (ll.own_sales - r.o)::int))
-               <> greatest(0, ll.desired - r.u + least(r.u, (ll.own_sales - r.o)::int)),
+               <> greatest(0, ll.desired - r.u + least(r.u, (ll.own_sales - r.o)::int))
+               OR (ll.own_sales > r.o AND NOT $11),
              failures = 0, error = '', next_at = '-infinity'
            FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[], $9::bigint[], $10::int[])
              AS r (l, loc, s, w, u, o, f)
@@ -161,6 +174,7 @@ async def confirm(
         *columns(rows, "listing_id", "channel_location_id", "desired_seq", "written", "unseen"),
         now,
         *columns(rows, "own_sales", "fresh"),
+        compares,
     )
 
 

@@ -270,6 +270,7 @@ def _want(state: Incoming) -> Want:
         received_at=state.item.received_at,
         never_stock=state.item.account.never_stock,
         holds=tuple(state.holds),
+        compares=state.item.account.connector.manifest.compare_and_set,
         # Units the channel took off its own count that we did not know of before.
         lowers=state.order.channel_lowered_stock and counted,
         lowered_before=bool(state.stored and state.stored.lowered),

@@ -16,7 +16,7 @@ from core.rules.intake import Intake, moves_stock
 from core.rules.orders import Claim, claim_of
 from core.rules.shelves import LineStock, Shelves
 from core.rules.shortage import Competitor, explain
-from core.rules.stock import Level
+from core.rules.stock import Level, crossed
 from core.store import connections, levels, listings, orders, stock
 from core.store.database import Connection, Row
 from core.store.stock import Entry
@@ -28,7 +28,8 @@ LineKey = tuple[int, str]  # order, line
 class Want:
     """An order whose lines ask something of the shelves. *order* is None when it is gone at the channel.
 
-    *lowers* says that the channel has taken these units off its own count; *lowered_before* that we knew.
+    *lowers* says that the channel has taken these units off its own count; *lowered_before* that we knew;
+    *compares* that it never lets a write wipe out a sale.
     """
 
     merchant_id: int
@@ -40,6 +41,7 @@ class Want:
     received_at: datetime
     never_stock: tuple[str, ...] = ()
     holds: tuple[dict[str, str], ...] = ()
+    compares: bool = True
     lowers: bool = False
     lowered_before: bool = False
 
@@ -199,12 +201,20 @@ async def _levels(tx: Connection, lines: Sequence[_Line]) -> dict[int, Row]:
     for row in rows:
         shown.setdefault(row["listing_id"], row)
     sold: dict[int, int] = defaultdict(int)
+    maybe: dict[int, int | None] = defaultdict(lambda: None)
     for line in lines:
         if line.listing_id in shown and line.newly_lowered:
             sold[line.listing_id] += line.newly_lowered
+            level, order = shown[line.listing_id], line.want.order
+            if not line.want.compares and crossed(order.placed_at if order else None, level["confirmed_at"]):
+                maybe[line.listing_id] = level["confirmed"]
     if sold:
         await levels.count_own_sales(
-            tx, [{**dict(shown[listing]), "quantity": quantity} for listing, quantity in sorted(sold.items())]
+            tx,
+            [
+                {**dict(shown[listing]), "quantity": quantity, "maybe": maybe[listing]}
+                for listing, quantity in sorted(sold.items())
+            ],
         )
     return shown
 

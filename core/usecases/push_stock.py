@@ -75,18 +75,19 @@ async def _tell(
     hub: Hub, lease: Lease, connector: WritesStock, line: Line, rows: Sequence[Row], done: Pushed
 ) -> None:
     writes = [_write(lease, row) for row in rows]
+    compares = line.connector.manifest.compare_and_set
     try:
         # The whole conversation ends before the lease does.
         async with asyncio.timeout(hub.settings.lease_s * 0.8):
             written = await drive(connector.push_stock(writes), line)
     except TimeoutError:
         failure = ChannelError(ErrorCode.TIMEOUT, "the channel was too slow for one batch")
-        await _write_back(hub, lease, rows, [_failed(write, failure) for write in writes], done)
+        await _write_back(hub, lease, rows, [_failed(write, failure) for write in writes], done, compares=compares)
         raise failure from None
     except ChannelError as error:
-        await _write_back(hub, lease, rows, [_failed(write, error) for write in writes], done)
+        await _write_back(hub, lease, rows, [_failed(write, error) for write in writes], done, compares=compares)
         raise
-    await _write_back(hub, lease, rows, written, done)
+    await _write_back(hub, lease, rows, written, done, compares=compares)
 
 
 def _write(lease: Lease, row: Row) -> StockWrite:
@@ -112,7 +113,7 @@ def _failed(write: StockWrite, error: ChannelError) -> StockWritten:
 
 
 async def _write_back(
-    hub: Hub, lease: Lease, rows: Sequence[Row], written: Sequence[StockWritten], done: Pushed
+    hub: Hub, lease: Lease, rows: Sequence[Row], written: Sequence[StockWritten], done: Pushed, *, compares: bool
 ) -> None:
     now = hub.clock()
     confirmed, refused, attempts = [], [], []
@@ -138,7 +139,9 @@ async def _write_back(
         if not await held(tx, lease):
             raise LostLease
         if confirmed:
-            await levels.confirm(tx, lease.merchant_id, lease.connection_id, confirmed, now)
+            await levels.confirm(
+                tx, lease.merchant_id, lease.connection_id, confirmed, now, compares=compares
+            )
         if refused:
             await levels.refuse(tx, lease.merchant_id, lease.connection_id, refused)
         await levels.close_attempts(tx, lease.merchant_id, lease.connection_id, lease.epoch, attempts, now)

@@ -38,6 +38,7 @@ async def test_a_hundred_sales_elsewhere_are_told_in_one_write(rig: Rig, shop: S
 
     await relevel(rig.hub)
     await rig.push()
+    print("DBG", await rig.admin.fetch("select kind, due_at, lease_until, last_error, failures from schedule"), await rig.admin.fetch("select * from runs"), await rig.level(rig.first))
 
     assert shop.writes == [{ITEMS[MUG]: 0}]
     assert await rig.violations(at_rest=True) == {}
