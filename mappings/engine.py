@@ -21,7 +21,7 @@ from core.connector import Problem
 from core.flow import Defect
 from mappings.transforms import LIST_VERBS, VERBS
 
-Field = Callable[[Any, Any, "Context"], Any]
+Field = Callable[[Any, Any, "Context"], Any]  # (the payload's root, the current item, the run) -> a value
 
 
 class MappingMistake(ValueError):
@@ -29,8 +29,56 @@ class MappingMistake(ValueError):
 
 
 class _Unmapped(Exception):
-    def __init__(self, code: str, pointer: str, message: str) -> None:
-        self.problem = Problem(code=code, pointer=pointer, message=message)
+    """What a path or a verb cannot answer; only then a pointer is written."""
+
+    def __init__(self, code: str, path: _Path, message: str) -> None:
+        self.code, self.path, self.message = code, path, message
+
+    def problem(self, place: str) -> Problem:
+        return Problem(code=self.code, pointer=self.path.pointer(place), message=self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """One path of a rule, compiled."""
+
+    steps: tuple[str, ...]
+    optional: bool
+    rooted: bool
+
+    @staticmethod
+    def of(source: str) -> _Path:
+        bare = source.removesuffix("?")
+        return _Path(tuple(bare.removeprefix("$.").split(".")), source.endswith("?"), bare.startswith("$."))
+
+    def below(self, prefix: str) -> str:
+        return ("" if self.rooted else prefix) + ".".join(self.steps)
+
+    def pointer(self, place: str) -> str:
+        return "".join(("" if self.rooted else place, *(f"/{step}" for step in self.steps)))
+
+    def reader(self) -> Callable[[Any, Any], Any]:
+        """A function of root and item that walks the path."""
+        steps, optional, rooted = self.steps, self.optional, self.rooted
+
+        def read(root: Any, item: Any) -> Any:
+            value = root if rooted else item
+            for step in steps:
+                if isinstance(value, dict):
+                    value = value.get(step)
+                elif value is None or optional:
+                    value = None
+                    break
+                else:
+                    raise _Unmapped("invalid_value", self, "lies below something that is not an object")
+            if value is None:
+                if not optional:
+                    raise _Unmapped("missing_value", self, "is missing")
+            elif isinstance(value, Defect):
+                raise _Unmapped("invalid_value", self, value.message)
+            return value
+
+        return read
 
 
 @dataclass(slots=True)
@@ -87,7 +135,7 @@ def _object(fields: dict[str, Field], root: Any, item: Any, context: Context) ->
         try:
             values[name] = read(root, item, context)
         except _Unmapped as unmapped:
-            context.problems.append(unmapped.problem)
+            context.problems.append(unmapped.problem(context.place))
             values[name] = None
     return values
 
@@ -95,25 +143,26 @@ def _object(fields: dict[str, Field], root: Any, item: Any, context: Context) ->
 def _nested(fields: dict[str, Field]) -> Field:
     def read(root: Any, item: Any, context: Context) -> Any:
         values = _object(fields, root, item, context)
-        return values if any(value is not None for value in values.values()) else None
+        return None if all(value is None for value in values.values()) else values
 
     return read
 
 
 def _each(rule: dict[str, Any], prefix: str, tables: dict[str, dict[str, Any]], reads: list[str]) -> Field:
-    steps, optional, rooted = _path(rule["each"])
-    where = ".".join(steps) if rooted else prefix + ".".join(steps)
+    path = _Path.of(rule["each"])
+    where = path.below(prefix)
     fields = _compile(rule, f"{where}.*.", tables, reads)
     reads.append(where)
+    walk = path.reader()
 
     def read(root: Any, item: Any, context: Context) -> Any:
-        outer = context.place
-        place = _pointer("" if rooted else outer, steps)
-        found = _walk(root if rooted else item, steps, place, optional=optional)
+        found = walk(root, item)
         if found is None:
             return ()
         if not isinstance(found, list):
-            raise _Unmapped("invalid_value", place, "is not a list")
+            raise _Unmapped("invalid_value", path, "is not a list")
+        outer = context.place
+        place = path.pointer(outer)
         rows = []
         for index, row in enumerate(found):
             context.place = f"{place}/{index}"
@@ -131,32 +180,26 @@ def _each(rule: dict[str, Any], prefix: str, tables: dict[str, dict[str, Any]], 
 
 def _rule(name: str, rule: str, prefix: str, tables: dict[str, dict[str, Any]], reads: list[str]) -> Field:
     sources, *verbs = [part.strip() for part in rule.split("|")]
-    paths = [_path(source.strip()) for source in sources.split(",")]
-    reads.extend(".".join(steps) if rooted else prefix + ".".join(steps) for steps, _, rooted in paths)
+    paths = [_Path.of(source.strip()) for source in sources.split(",")]
+    reads.extend(path.below(prefix) for path in paths)
     chain = [_verb(name, verb, tables) for verb in verbs]
     takes_list = bool(verbs) and verbs[0] in LIST_VERBS and len(paths) > 1
     if len(paths) > 1 and not takes_list:
         raise MappingMistake(f"{name}: several paths need a verb that takes a list ({sorted(LIST_VERBS)})")
-    steps, optional, rooted = paths[0]
+    walks = [path.reader() for path in paths]
+    walk, place = walks[0], paths[0]
 
     def read(root: Any, item: Any, context: Context) -> Any:
-        place = _pointer("" if rooted else context.place, steps)
-        if takes_list:
-            value: Any = [
-                _walk(root if r else item, s, _pointer("" if r else context.place, s), optional=o)
-                for s, o, r in paths
-            ]
-        else:
-            value = _walk(root if rooted else item, steps, place, optional=optional)
-        for verb in chain:
-            if value is None:
-                return None
-            try:
+        value = [each(root, item) for each in walks] if takes_list else walk(root, item)
+        try:
+            for verb in chain:
+                if value is None:
+                    return None
                 value = verb(value, context)
-            except KeyError as error:
-                raise _Unmapped("unmapped_value", place, f"{error.args[0]} is not known here") from None
-            except ValueError as error:
-                raise _Unmapped("invalid_value", place, _first_line(error)) from None
+        except KeyError as error:
+            raise _Unmapped("unmapped_value", place, f"{error.args[0]} is not known here") from None
+        except ValueError as error:
+            raise _Unmapped("invalid_value", place, _first_line(error)) from None
         return value
 
     return read
@@ -189,33 +232,6 @@ def _lookup(name: str, table: dict[str, Any]) -> Callable[[Any, Context], Any]:
         raise KeyError(f"the word {word[:60]!r}")
 
     return read
-
-
-def _path(source: str) -> tuple[tuple[str, ...], bool, bool]:
-    optional = source.endswith("?")
-    bare = source.removesuffix("?")
-    rooted = bare.startswith("$.")
-    return tuple(bare.removeprefix("$.").split(".")), optional, rooted
-
-
-def _pointer(place: str, steps: tuple[str, ...]) -> str:
-    return place + "".join(f"/{step}" for step in steps)
-
-
-def _walk(value: Any, steps: tuple[str, ...], place: str, *, optional: bool) -> Any:
-    for step in steps:
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif value is None or optional:
-            value = None
-            break
-        else:
-            raise _Unmapped("invalid_value", place, "lies below something that is not an object")
-    if isinstance(value, Defect):
-        raise _Unmapped("invalid_value", place, value.message)
-    if value is None and not optional:
-        raise _Unmapped("missing_value", place, "is missing")
-    return value
 
 
 def unread_fields(payload: Any, reads: tuple[str, ...]) -> list[str]:

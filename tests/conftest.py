@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import asyncpg
 import pytest
 
 from connectors import discover
-from console.stopgap import Servers, run_servers
+from console.servers import Servers, run_servers
 from core.connector import Connector
 from core.hub import Hub, open_hub
 from core.net import Send
@@ -52,23 +53,19 @@ class TestClock:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    directory = tmp_path_factory.mktemp("servers")
-    # The user PostgreSQL runs as has to reach its own directory below ours.
-    for parent in (directory, *directory.parents[:3]):
-        if parent.stat().st_uid and str(parent) != "/tmp":  # noqa: S108
-            break
-        if str(parent) not in ("/", "/tmp"):  # noqa: S108
-            parent.chmod(0o711)
-    with run_servers(directory, log=print) as running:
+def servers() -> Iterator[Servers]:
+    # Not below pytest's own directory: that one is private, and as root PostgreSQL runs as another user.
+    with tempfile.TemporaryDirectory(prefix="fairway-tests-") as directory, run_servers(
+        Path(directory), log=print
+    ) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 async def template(servers: Servers) -> str:
     """The administrator's URL of a migrated database that tests copy."""
-    url = on_database(servers.database_url, "template_of_tests")
-    admin = await asyncpg.connect(servers.database_url)
+    url = on_database(servers.endpoints.database_url, "template_of_tests")
+    admin = await asyncpg.connect(servers.endpoints.database_url)
     await admin.execute("CREATE DATABASE template_of_tests")
     await admin.close()
     await migrate(url, PASSWORDS)
@@ -79,7 +76,7 @@ async def template(servers: Servers) -> str:
 async def fresh(servers: Servers, template: str) -> AsyncIterator[str]:
     """The administrator's URL of a migrated, empty database of this test's own."""
     name = f"test_{next(_numbers)}"
-    admin = await asyncpg.connect(servers.database_url)
+    admin = await asyncpg.connect(servers.endpoints.database_url)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE template_of_tests STRATEGY file_copy")
     yield on_database(template, name)
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -89,7 +86,7 @@ async def fresh(servers: Servers, template: str) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 async def database_url(servers: Servers, template: str) -> str:
     """The administrator's URL of one migrated database for the whole run."""
-    admin = await asyncpg.connect(servers.database_url)
+    admin = await asyncpg.connect(servers.endpoints.database_url)
     await admin.execute("CREATE DATABASE shared_by_tests TEMPLATE template_of_tests STRATEGY file_copy")
     await admin.close()
     return on_database(template, "shared_by_tests")

@@ -47,7 +47,7 @@ async def _demo(directory: Path, orders: int, seed: int, *, headless: bool) -> d
     from console.cli.serve import status_page
     from console.demo.story import tell_story
     from console.home import Home
-    from console.stopgap import run_servers
+    from console.servers import run_servers
 
     home = Home.open(directory)
     with run_servers(directory, log=_quiet) as servers:
@@ -57,7 +57,7 @@ async def _demo(directory: Path, orders: int, seed: int, *, headless: bool) -> d
             if headless:
                 yield
                 return
-            async with status_page(home, servers.database_url, 0) as address:
+            async with status_page(home, servers.endpoints.database_url, 0) as address:
                 click.echo(f"Look while it runs: {address}", err=True)
                 yield
 

@@ -32,30 +32,30 @@ def up(directory: Path | None, port: int, pages_port: int, allow_private_hosts: 
 async def _up(directory: Path, port: int, pages_port: int, *, allow_private_hosts: bool) -> None:
     from console.home import Home
     from console.processes import Process, running
-    from console.stopgap import run_servers
+    from console.servers import run_servers
     from core.store.migrate import migrate
 
     home = Home.open(directory)
     with run_servers(directory, log=_say) as servers:
-        for name in await migrate(servers.database_url, home.passwords):
+        for name in await migrate(servers.endpoints.database_url, home.passwords):
             _say(f"migrated: {name}")
         shared = {"FAIRWAY_PORT": str(port), "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1" if allow_private_hosts else "0"}
         web = Process(
-            "web", {**home.environment(servers.database_url, servers.redis_url, "fairway_web"), **shared},
+            "web", {**home.environment(servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_web"), **shared},
             directory / "web.log",
         )  # fmt: skip
         worker = Process(
-            "worker", {**home.environment(servers.database_url, servers.redis_url, "fairway_worker"), **shared},
+            "worker", {**home.environment(servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_worker"), **shared},
             directory / "worker.log",
         )  # fmt: skip
         stopped = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-        async with running(web, worker), status_page(home, servers.database_url, pages_port) as pages_url:
+        async with running(web, worker), status_page(home, servers.endpoints.database_url, pages_port) as pages_url:
             home.announce(
                 {
-                    "database_url": servers.database_url,
-                    "redis_url": servers.redis_url,
+                    "database_url": servers.endpoints.database_url,
+                    "redis_url": servers.endpoints.redis_url,
                     "web_url": web.address,
                     "pages_url": pages_url,
                     "allow_private_hosts": shared["FAIRWAY_ALLOW_PRIVATE_HOSTS"],
@@ -66,7 +66,6 @@ async def _up(directory: Path, port: int, pages_port: int, *, allow_private_host
             _say("Next: ./fairway connect --help   (Ctrl-C stops the hub)")
             try:
                 while not stopped.is_set():
-                    servers.check()
                     for process in (web, worker):
                         if process.ended:
                             _say(f"the {process.role} process ended; starting it again")

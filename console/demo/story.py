@@ -14,7 +14,7 @@ from console.demo.books import compare
 from console.demo.shops import Shops
 from console.home import Home
 from console.processes import Process, running
-from console.stopgap import Servers
+from console.servers import Servers
 from core.errors import FairwayError
 from core.hub import Hub, open_hub
 from core.settings import read_settings
@@ -22,6 +22,7 @@ from core.store import connections, demo_books, schedule
 from core.store.migrate import migrate
 from core.usecases.count_stock import Counted, count_stock
 from core.usecases.link_account import link_account
+from core.wake import Silent
 from jobs.wake import RedisWake, open_redis
 
 BUYERS_PER_S = 60.0  # how fast buyers come
@@ -47,7 +48,7 @@ async def tell_story(
 ) -> dict[str, Any]:
     """Run the demo; returns its numbers with `passed`. *pages* opens the status page while it runs."""
     started = time.monotonic()
-    await migrate(servers.database_url, home.passwords)
+    await migrate(servers.endpoints.database_url, home.passwords)
     common = {
         "FAIRWAY_PORT": "0",
         "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1",
@@ -56,7 +57,7 @@ async def tell_story(
     roles = [
         Process(
             role,
-            {**home.environment(servers.database_url, servers.redis_url, f"fairway_{role}"), **common},
+            {**home.environment(servers.endpoints.database_url, servers.endpoints.redis_url, f"fairway_{role}"), **common},
             home.directory / f"{role}.log",
         )
         for role in ("web", "worker")
@@ -64,10 +65,11 @@ async def tell_story(
     shops = await world.open_shops(seed, orders)
     try:
         async with running(*roles), pages():
-            environment = home.environment(servers.database_url, servers.redis_url, "fairway_worker") | common
+            environment = home.environment(servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_worker") | common
             settings = read_settings(environment)
-            redis = open_redis(servers.redis_url)
-            async with open_hub(settings, discover(), wake=RedisWake(redis), application="demo", pool=3) as hub:
+            redis = open_redis(settings.redis_url) if settings.redis_url else None
+            wake = RedisWake(redis) if redis else Silent()
+            async with open_hub(settings, discover(), wake=wake, application="demo", pool=3) as hub:
                 demo = Demo(hub, shops, roles[0], roles[1])
                 await _link(demo, tell)
                 await _sell(demo, orders, tell)
@@ -76,7 +78,8 @@ async def tell_story(
                     hub, demo.merchant_id, shops, dict(zip(("shopify", "woocommerce"), demo.connection_ids, strict=True))
                 )
                 memory = sum(process.memory_mb() for process in roles)
-            await redis.aclose()
+            if redis:
+                await redis.aclose()
     finally:
         await shops.close()
     counts = shops.courier.counts

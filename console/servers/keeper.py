@@ -15,8 +15,8 @@ import time
 from console.servers.process import POLL_S, TELL_S, Log, Program, claimed, how, last_words, spawn
 from core.errors import FairwayError
 
-PAUSE_S = (0.05, 10.0)  # before a dead server is started again: the first time, at most
-STEADY_S = 60.0  # a server that ran this long starts with the shortest pause again
+PAUSE_S = (0.05, 5.0)  # before a dead server is started again: the first time, at most
+STEADY_S = 1.0  # a server that ran this long did start: the next one may follow at once
 PATIENCE_S = 120.0  # for a clean stop: a last checkpoint may be large
 
 

@@ -9,8 +9,8 @@ from core.store.database import Connection
 
 UNSEEN_PATIENCE = timedelta(hours=1)  # by then an order or a pull has settled what a channel sold unseen
 
-# Each name tells a person what is wrong; each query must find nothing. All of one check happens in one statement,
-# so that it sees one state of the database, whatever commits meanwhile.
+# Each name tells a person what is wrong; each query must find nothing. All of one check happens in one
+# statement, so that it sees one state of the database, whatever commits meanwhile.
 ALWAYS: dict[str, str] = {
     "duplicate_order": """
         SELECT FROM orders GROUP BY merchant_id, connection_id, channel_order_id HAVING count(*) > 1""",
@@ -27,17 +27,19 @@ ALWAYS: dict[str, str] = {
           SELECT FROM deliveries d WHERE d.merchant_id = o.merchant_id AND d.delivery_id = o.delivery_id)""",
     "stock_not_conserved": """
         SELECT FROM stock s FULL JOIN (
-          SELECT merchant_id, variant_id, location_id, sum(on_hand_delta) AS there, sum(reserved_delta) AS held
+          SELECT merchant_id, variant_id, location_id, sum(on_hand_delta) AS there,
+            sum(reserved_delta) AS held
           FROM stock_ledger GROUP BY 1, 2, 3) l USING (merchant_id, variant_id, location_id)
-        WHERE coalesce(s.on_hand, 0) <> coalesce(l.there, 0) OR coalesce(s.reserved, 0) <> coalesce(l.held, 0)""",
+        WHERE coalesce(s.on_hand, 0) <> coalesce(l.there, 0)
+          OR coalesce(s.reserved, 0) <> coalesce(l.held, 0)""",
     "reserved_below_zero": "SELECT FROM stock WHERE reserved < 0",
     "reserved_disagrees_with_reservations": """
         SELECT FROM stock s FULL JOIN (
           SELECT merchant_id, variant_id, location_id, sum(held) AS held FROM reservations
           WHERE held > 0 GROUP BY 1, 2, 3) r USING (merchant_id, variant_id, location_id)
         WHERE coalesce(s.reserved, 0) <> coalesce(r.held, 0)""",
-    # What a line still asks of the shelves is held or known to be short: nothing is sold and forgotten. Where a
-    # person matches, units per listing may have changed since the sale, so there any decision will do.
+    # What a line still asks of the shelves is held or known to be short: nothing is sold and forgotten. Where
+    # a person matches, units per listing may have changed since the sale, so there any decision will do.
     "line_without_its_units": """
         SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
         LEFT JOIN listings li ON li.merchant_id = l.merchant_id AND li.listing_id = l.listing_id
@@ -79,8 +81,9 @@ ALWAYS: dict[str, str] = {
             WHERE sh.merchant_id = s.merchant_id AND sh.variant_id = s.variant_id AND sh.quantity > 0)
           AND NOT EXISTS (
             SELECT FROM stock_ledger l
-            WHERE l.merchant_id = s.merchant_id AND l.variant_id = s.variant_id AND l.location_id = s.location_id
-              AND l.on_hand_delta < 0 AND l.reason IN ('count', 'adjust'))""",
+            WHERE l.merchant_id = s.merchant_id AND l.variant_id = s.variant_id
+              AND l.location_id = s.location_id AND l.on_hand_delta < 0 AND l.reason IN ('count',
+                'adjust'))""",
     "shortage_without_cause": """
         SELECT FROM shortages WHERE oversold > 0 AND cause ->> 'kind' IS NULL""",
     "shortage_open_and_closed": "SELECT FROM shortages WHERE (quantity > 0) <> (closed_at IS NULL)",
@@ -91,7 +94,8 @@ ALWAYS: dict[str, str] = {
     "unmapped_line_without_hold": """
         SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
         WHERE l.moves_stock AND l.variant_id IS NULL AND l.quantity > l.quantity_cancelled
-          AND o.gone_at IS NULL AND o.intake IN ('ship', 'reserve_only') AND NOT o.holds @> '[{"code": "unmapped_sku"}]'""",
+          AND o.gone_at IS NULL AND o.intake IN ('ship', 'reserve_only')
+          AND NOT o.holds @> '[{"code": "unmapped_sku"}]'""",
     "gone_order_without_flag": "SELECT FROM orders WHERE (gone_at IS NOT NULL) <> ('gone' = ANY (flags))",
     "todo_without_delivery": """
         SELECT FROM todo t WHERE t.merchant_id = ANY (declared_merchants()) AND NOT EXISTS (
@@ -139,8 +143,8 @@ ALWAYS: dict[str, str] = {
         GROUP BY channel, account HAVING count(*) > 1""",
 }
 
-# At rest: faults are over, workers have had their time, nothing new comes in. Where a patience is given, $1 is
-# the moment that long ago.
+# At rest: faults are over, workers have had their time, nothing new comes in. Where a patience is given,
+# $1 is the moment that long ago.
 AT_REST: dict[str, tuple[str, timedelta | None]] = {
     "todo_left": ("SELECT FROM todo WHERE merchant_id = ANY (declared_merchants())", None),
     "fetches_left": (
@@ -182,8 +186,8 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
 async def verify(tx: Connection, *, at_rest: bool, now: datetime) -> dict[str, Any]:
     """Check the declared merchants: {"checks": how many, "violations": {name: rows that may not exist}}.
 
-    *at_rest* also asks that no work is left, which holds only when workers have run and nothing comes in. *now*
-    is the business time that ages are measured by.
+    *at_rest* also asks that no work is left, which holds only when workers have run and nothing comes in.
+    *now* is the business time that ages are measured by.
     """
     found: dict[str, int] = {}
     for name, query in ALWAYS.items():

@@ -143,8 +143,10 @@ async def _newest(
 
 
 def _after_gone(gone_at: datetime, item: Item, verdict: Verdict) -> Verdict:
-    """What a state means for an order that was looked for and not found: only a later look brings it back, since
-    webhooks may be late."""
+    """What a state means for an order that was looked for and not found.
+
+    Only a later look brings it back, since webhooks may be late.
+    """
     if item.looked:
         return Verdict.APPLY if item.received_at >= gone_at else Verdict.STALE
     return Verdict.STALE if verdict is Verdict.STALE else Verdict.LOOK

@@ -96,7 +96,7 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
     if touched:
         await stock.mark_dirty(tx, touched, now)
     shown = await _levels(tx, lines)
-    await _tell_short(tx, lines, let_go, was_short, shown, now)
+    await _tell_short(tx, lines, let_go, was_short, shown=shown, now=now)
     await _write_stock(tx, wants, held.values(), shelves, now)
     await _write_lines(tx, lines, before, wants)
     return bool(touched)
@@ -224,6 +224,7 @@ async def _tell_short(
     lines: Sequence[_Line],
     let_go: Sequence[LineStock],
     was_short: set[LineKey],
+    *,
     shown: dict[int, Row],
     now: datetime,
 ) -> None:

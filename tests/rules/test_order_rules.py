@@ -109,8 +109,14 @@ def test_a_merchants_own_rule_comes_first_and_all_its_conditions_must_hold() -> 
     old, fresh = NOW - timedelta(days=2), NOW
     since = NOW - timedelta(days=9)
 
-    assert decide_intake(order(tags=("wholesale",), placed_at=old), [rule], now=NOW, stock_since=since) is Intake.IGNORE
-    assert decide_intake(order(tags=("wholesale",), placed_at=fresh), [rule], now=NOW, stock_since=since) is Intake.SHIP
+    assert (
+        decide_intake(order(tags=("wholesale",), placed_at=old), [rule], now=NOW, stock_since=since)
+        is Intake.IGNORE
+    )
+    assert (
+        decide_intake(order(tags=("wholesale",), placed_at=fresh), [rule], now=NOW, stock_since=since)
+        is Intake.SHIP
+    )
     assert decide_intake(order(placed_at=old), [rule], now=NOW, stock_since=since) is Intake.SHIP
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -17,7 +18,8 @@ from core.store.migrate import migrate
 # What PostgreSQL knows of a schema, as text: two databases with the same answers are the same.
 CATALOG = {
     "columns": """
-        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attstorage,
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+          a.attstorage,
           pg_get_expr(d.adbin, d.adrelid)
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -26,7 +28,8 @@ CATALOG = {
     "constraints": """
         SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
         WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
-    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
+    "indexes": """
+        SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2""",
     "policies": "SELECT * FROM pg_policies WHERE schemaname = 'public' ORDER BY tablename, policyname",
     "row security": """
         SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class
@@ -58,9 +61,9 @@ async def described(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str,
 async def test_the_migrations_add_up_to_the_schema_that_is_read(
     admin: asyncpg.Connection[asyncpg.Record], fresh: str, servers: Any
 ) -> None:
-    root = await asyncpg.connect(servers.database_url)
+    root = await asyncpg.connect(servers.endpoints.database_url)
     await root.execute("CREATE DATABASE schema_as_read")
-    as_read = await asyncpg.connect(fresh.replace(fresh.split("/")[3].split("?")[0], "schema_as_read", 1))
+    as_read = await asyncpg.connect(urlunsplit(urlsplit(fresh)._replace(path="/schema_as_read")))
     await as_read.execute(files("core.store").joinpath("schema.sql").read_text("utf-8"))
 
     migrated, read = await described(admin), await described(as_read)
@@ -76,7 +79,9 @@ async def test_migrating_twice_does_nothing_the_second_time(fresh: str) -> None:
     assert await migrate(fresh) == []
 
 
-async def test_a_migration_edited_after_it_ran_is_refused(fresh: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_migration_edited_after_it_ran_is_refused(
+    fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     edited = [migrating.Migration(known.name, known.sql + "-- edited") for known in migrating.migrations()]
     monkeypatch.setattr(migrating, "migrations", lambda: edited)
 
@@ -96,14 +101,19 @@ async def tables_of_tenants(admin: asyncpg.Connection[asyncpg.Record]) -> list[s
 async def test_only_the_list_of_migrations_belongs_to_no_merchant(
     admin: asyncpg.Connection[asyncpg.Record],
 ) -> None:
-    rows = await admin.fetch("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'")
+    rows = await admin.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+    )
 
     assert {row[0] for row in rows} - set(await tables_of_tenants(admin)) == {"migrations"}
 
 
-async def test_row_security_is_forced_on_every_tenants_table(admin: asyncpg.Connection[asyncpg.Record]) -> None:
+async def test_row_security_is_forced_on_every_tenants_table(
+    admin: asyncpg.Connection[asyncpg.Record],
+) -> None:
     rows = await admin.fetch(
-        """SELECT relname FROM pg_class WHERE relname = ANY ($1::text[]) AND relnamespace = 'public'::regnamespace
+        """SELECT relname FROM pg_class WHERE relname = ANY ($1::text[]) AND relnamespace =
+          'public'::regnamespace
            AND NOT (relrowsecurity AND relforcerowsecurity)""",
         await tables_of_tenants(admin),
     )
@@ -125,7 +135,8 @@ async def test_the_roles_that_serve_own_nothing_and_bypass_nothing(
     admin: asyncpg.Connection[asyncpg.Record],
 ) -> None:
     rows = await admin.fetch(
-        """SELECT rolname FROM pg_roles r WHERE rolname LIKE 'fairway%' AND (rolsuper OR rolbypassrls OR rolcreaterole
+        """SELECT rolname FROM pg_roles r WHERE rolname LIKE 'fairway%' AND (rolsuper OR rolbypassrls
+          OR rolcreaterole
            OR rolcreatedb OR EXISTS (SELECT FROM pg_class WHERE relowner = r.oid)
            OR has_schema_privilege(rolname, 'public', 'CREATE'))"""
     )

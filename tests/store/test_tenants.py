@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,7 +23,8 @@ SEEDS = """
 INSERT INTO merchants VALUES ({m}, 'm{m}', 'key', now());
 INSERT INTO connections (merchant_id, connection_id, channel, name, account, stock_since, created_at)
   VALUES ({m}, {m}, 'woocommerce', 'shop', 'https://{m}.example', now(), now());
-INSERT INTO credentials (merchant_id, connection_id, field, ring, sealed) VALUES ({m}, {m}, 'key', 'outbound', 'x');
+INSERT INTO credentials (merchant_id, connection_id, field, ring, sealed) VALUES ({m}, {m}, 'key',
+  'outbound', 'x');
 INSERT INTO hooks VALUES ({m}, {m}, 'hash{m}');
 INSERT INTO overrides VALUES ({m}, {m}, 'payment_status', 'word', 'paid');
 INSERT INTO intake_rules VALUES ({m}, {m}, 1, '{{}}', 'ship');
@@ -39,24 +39,28 @@ INSERT INTO unread_fields VALUES ({m}, {m}, 't', '/x', 1, {m});
 INSERT INTO orders (merchant_id, order_id, connection_id, channel_order_id, changed_at, stored_at, version,
     delivery_id, intake, fulfillment_status, holds, flags, lowered, document_hash, document)
   VALUES ({m}, {m}, {m}, '1', now(), now(), 1, {m}, 'ship', 'unfulfilled', '[]', '{{}}', false, 'h', 'd');
-INSERT INTO order_lines (merchant_id, order_id, line_id, position, title, moves_stock, quantity, quantity_cancelled,
+INSERT INTO order_lines (merchant_id, order_id, line_id, position, title, moves_stock, quantity,
+  quantity_cancelled,
     quantity_fulfilled, quantity_returned) VALUES ({m}, {m}, '1', 0, 't', true, 1, 0, 0, 0);
 INSERT INTO order_events (merchant_id, order_id, version, kind, delivery_id, recorded_at)
   VALUES ({m}, {m}, 1, 'order_placed', {m}, now());
 INSERT INTO variants (merchant_id, variant_id, sku) VALUES ({m}, {m}, 'S');
-INSERT INTO listings (merchant_id, listing_id, connection_id, channel_item_id, channel_stock_id, title, tracked,
+INSERT INTO listings (merchant_id, listing_id, connection_id, channel_item_id, channel_stock_id, title,
+  tracked,
     bundle, variant_id, seen_at) VALUES ({m}, {m}, {m}, '1', '1', 't', true, false, {m}, now());
 INSERT INTO locations (merchant_id, location_id, name) VALUES ({m}, {m}, 'Main');
 INSERT INTO connection_locations VALUES ({m}, {m}, '', {m});
 INSERT INTO stock VALUES ({m}, {m}, {m}, 1, 1);
-INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta, reason, cause,
+INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta,
+  reason, cause,
     recorded_at) VALUES ({m}, 'k', {m}, {m}, 1, 1, 'count', 'c', now());
 INSERT INTO reservations VALUES ({m}, {m}, '1', {m}, {m}, 1, 0);
 INSERT INTO shortages VALUES ({m}, {m}, '1', {m}, 0, 0, '{{}}', now(), now());
 INSERT INTO dirty VALUES ({m}, {m}, 1, now());
 INSERT INTO listing_levels (merchant_id, connection_id, listing_id, channel_location_id, variant_id)
   VALUES ({m}, {m}, {m}, '', {m});
-INSERT INTO push_attempts (merchant_id, connection_id, epoch, listing_id, channel_location_id, desired_seq, desired,
+INSERT INTO push_attempts (merchant_id, connection_id, epoch, listing_id, channel_location_id,
+  desired_seq, desired,
     started_at) VALUES ({m}, {m}, 1, {m}, '', 1, 1, now());
 INSERT INTO schedule (merchant_id, connection_id, kind, due_at) VALUES ({m}, {m}, 'push', now());
 INSERT INTO checkpoints VALUES ({m}, {m}, 'orders', now(), 1);
@@ -72,13 +76,13 @@ def as_role(url: str, role: str) -> str:
 
 
 @pytest.fixture
-async def two_merchants(fresh: str) -> AsyncIterator[str]:
+async def two_merchants(fresh: str) -> str:
     admin = await asyncpg.connect(fresh)
     for merchant in (1, 2):
         await admin.execute(SEEDS.format(m=merchant))
     await admin.execute("ALTER TABLE deliveries ALTER delivery_id RESTART WITH 100")
     await admin.close()
-    yield fresh
+    return fresh
 
 
 async def all_tables(url: str) -> list[str]:
@@ -91,7 +95,9 @@ async def all_tables(url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_no_serving_role_sees_rows_of_a_merchant_it_did_not_declare(two_merchants: str, role: str) -> None:
+async def test_no_serving_role_sees_rows_of_a_merchant_it_did_not_declare(
+    two_merchants: str, role: str
+) -> None:
     tables = await all_tables(two_merchants)
     database = await Database.connect(as_role(two_merchants, role), size=1)
     seen = {}
@@ -181,14 +187,16 @@ async def test_a_secret_opens_where_it_was_sealed_and_nowhere_else(two_merchants
     async with worker.transaction([1, 2]) as tx:
         await connections.put_credential(tx, 1, 1, "consumer_key", "outbound", "old", RING)
         await connections.put_credential(tx, 1, 1, "consumer_key", "outbound", "new", RING)
-        stolen = await tx.fetchval("SELECT sealed FROM credentials WHERE field = 'consumer_key' AND position = 0")
+        stolen = await tx.fetchval(
+            "SELECT sealed FROM credentials WHERE field = 'consumer_key' AND position = 0"
+        )
 
     async with worker.transaction([1]) as tx:
         await tx.execute("DELETE FROM credentials WHERE field = 'key'")
         opened = await connections.open_credentials(tx, 1, 1, "outbound", RING, NOW)
-    with pytest.raises(SealBroken):
-        async with worker.transaction([2]) as tx:
-            await tx.execute("UPDATE credentials SET sealed = $1, field = 'consumer_key'", stolen)
+    async with worker.transaction([2]) as tx:
+        await tx.execute("UPDATE credentials SET sealed = $1, field = 'consumer_key'", stolen)
+        with pytest.raises(SealBroken):
             await connections.open_credentials(tx, 2, 2, "outbound", RING, NOW)
     await worker.close()
 

@@ -239,7 +239,8 @@ async def test_a_storm_of_states_in_any_order_ends_like_the_channel(rig: Rig) ->
 
     wanted = {str(n): (s["status"], s["line_items"][0]["quantity"]) for n, s in newest.items()}
     rows = await rig.admin.fetch(
-        "SELECT channel_order_id, channel_status, quantity FROM orders JOIN order_lines USING (merchant_id, order_id)"
+        """SELECT channel_order_id, channel_status, quantity FROM orders
+           JOIN order_lines USING (merchant_id, order_id)"""
     )
     assert {row[0]: (row[1], row[2]) for row in rows} == wanted
     held = sum(quantity for status, quantity in wanted.values() if status != "cancelled")

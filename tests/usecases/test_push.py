@@ -38,7 +38,6 @@ async def test_a_hundred_sales_elsewhere_are_told_in_one_write(rig: Rig, shop: S
 
     await relevel(rig.hub)
     await rig.push()
-    print("DBG", await rig.admin.fetch("select kind, due_at, lease_until, last_error, failures from schedule"), await rig.admin.fetch("select * from runs"), await rig.level(rig.first))
 
     assert shop.writes == [{ITEMS[MUG]: 0}]
     assert await rig.violations(at_rest=True) == {}
@@ -93,7 +92,9 @@ async def test_a_write_whose_answer_was_lost_is_not_taken_for_a_sale(rig: Rig, s
     assert (level["confirmed"], level["unseen"], level["maybe"], level["pending"]) == (90, 0, None, False)
 
 
-async def test_refused_credentials_pause_the_connection_and_keep_what_is_pending(rig: Rig, shop: Shop) -> None:
+async def test_refused_credentials_pause_the_connection_and_keep_what_is_pending(
+    rig: Rig, shop: Shop
+) -> None:
     await rig.deliver(rig.order(1, (MUG, 10)), connection=rig.second)
     await rig.drain()
     await relevel(rig.hub)

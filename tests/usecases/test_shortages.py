@@ -1,4 +1,4 @@
-"""Units sold that no shelf has: each opens a shortage with a cause, holds its order, and is filled oldest first."""
+"""Units sold that no shelf has: each opens a shortage with a cause and holds its order."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ async def test_filling_twice_at_one_moment_books_both(rig: Rig) -> None:
                  SELECT v.merchant_id, $1::text, v.variant_id, l.location_id, 1, 0, 'count', 'test', now()
                  FROM variants v JOIN locations l USING (merchant_id) WHERE v.sku = 'MUG-B' RETURNING *)
                INSERT INTO stock SELECT merchant_id, variant_id, location_id, 1, 0 FROM booked
-               ON CONFLICT (merchant_id, variant_id, location_id) DO UPDATE SET on_hand = stock.on_hand + 1""",
+               ON CONFLICT (merchant_id, variant_id, location_id) DO UPDATE SET on_hand = stock.on_hand
+                 + 1""",
             f"one more {on_hand}",
         )
         await fill_shortages(rig.hub)  # the clock stands still

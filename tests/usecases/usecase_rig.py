@@ -1,4 +1,4 @@
-"""A merchant with two WooCommerce shops on a real database: payloads written by ourselves, a shop played in memory."""
+"""A merchant with two WooCommerce shops on a real database; the shops are played in memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def order(
     status: str = "processing",
     **more: Any,
 ) -> dict[str, Any]:
-    """A WooCommerce order as its webhooks and lists carry it; lines are (SKU, quantity), line n has the id 70 + n."""
+    """A WooCommerce order as its webhooks and lists carry it; lines are (SKU, quantity)."""
     items = [
         {
             "id": 71 + index,
@@ -139,7 +139,7 @@ class Shop:
 
 @dataclass
 class Rig:
-    """What a test holds in its hands. *first* and *second* are the connections of two shops of one merchant."""
+    """What a test holds in its hands. *first* and *second* are two shops of one merchant."""
 
     hub: Hub
     clock: Any
@@ -263,8 +263,10 @@ class Rig:
     async def stock(self, sku: str = MUG) -> tuple[int, int]:
         """(on hand, reserved)."""
         row = await self.admin.fetchrow(
-            "SELECT on_hand, reserved FROM stock JOIN variants USING (merchant_id, variant_id) WHERE sku = $1",
+            """SELECT on_hand, reserved FROM stock JOIN variants USING (merchant_id, variant_id)
+               WHERE sku = $1 AND merchant_id = $2""",
             sku,
+            self.merchant_id,
         )
         return (row["on_hand"], row["reserved"]) if row else (0, 0)
 
