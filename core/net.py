@@ -167,7 +167,7 @@ async def _answer(request: Request, line: Line) -> Response:
     """One answer; a read, or a call of which no byte left, is tried three times."""
     attempts: Any = tenacity.AsyncRetrying(
         stop=tenacity.stop_after_attempt(3),
-        wait=tenacity.wait_exponential_jitter(initial=0.05, max=1.0),
+        wait=tenacity.wait_exponential_jitter(multiplier=0.05, max=1.0),
         retry=tenacity.retry_if_exception(lambda error: _harmless(error, request)),
         reraise=True,
     )

@@ -50,7 +50,7 @@ def read_order(
     finish(values, problems)
     lines, doubled = _distinct(values["lines"])
     flags = list(values.pop("flags", ()) or ())
-    if _REPAIRED.search(_PAIR.sub(b"", body)):
+    if b"\\u" in body and _REPAIRED.search(_PAIR.sub(b"", body)):
         flags.append("text_repaired")
     holds = [Hold(code=p.code, pointer=p.pointer, message=p.message) for p in [*problems, *doubled]]
     known = {name: value for name, value in values.items() if value is not None}

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.connector import Problem
-from core.flow import Defect
+from mappings.paths import Path, Unmapped
 from mappings.transforms import LIST_VERBS, VERBS
 
 Field = Callable[[Any, Any, "Context"], Any]  # (the payload's root, the current item, the run) -> a value
@@ -26,59 +26,6 @@ Field = Callable[[Any, Any, "Context"], Any]  # (the payload's root, the current
 
 class MappingMistake(ValueError):
     """A mapping file that cannot be compiled; the message names the field."""
-
-
-class _Unmapped(Exception):
-    """What a path or a verb cannot answer; only then a pointer is written."""
-
-    def __init__(self, code: str, path: _Path, message: str) -> None:
-        self.code, self.path, self.message = code, path, message
-
-    def problem(self, place: str) -> Problem:
-        return Problem(code=self.code, pointer=self.path.pointer(place), message=self.message)
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """One path of a rule, compiled."""
-
-    steps: tuple[str, ...]
-    optional: bool
-    rooted: bool
-
-    @staticmethod
-    def of(source: str) -> _Path:
-        bare = source.removesuffix("?")
-        return _Path(tuple(bare.removeprefix("$.").split(".")), source.endswith("?"), bare.startswith("$."))
-
-    def below(self, prefix: str) -> str:
-        return ("" if self.rooted else prefix) + ".".join(self.steps)
-
-    def pointer(self, place: str) -> str:
-        return "".join(("" if self.rooted else place, *(f"/{step}" for step in self.steps)))
-
-    def reader(self) -> Callable[[Any, Any], Any]:
-        """A function of root and item that walks the path."""
-        steps, optional, rooted = self.steps, self.optional, self.rooted
-
-        def read(root: Any, item: Any) -> Any:
-            value = root if rooted else item
-            for step in steps:
-                if isinstance(value, dict):
-                    value = value.get(step)
-                elif value is None or optional:
-                    value = None
-                    break
-                else:
-                    raise _Unmapped("invalid_value", self, "lies below something that is not an object")
-            if value is None:
-                if not optional:
-                    raise _Unmapped("missing_value", self, "is missing")
-            elif isinstance(value, Defect):
-                raise _Unmapped("invalid_value", self, value.message)
-            return value
-
-        return read
 
 
 @dataclass(slots=True)
@@ -134,7 +81,7 @@ def _object(fields: dict[str, Field], root: Any, item: Any, context: Context) ->
     for name, read in fields.items():
         try:
             values[name] = read(root, item, context)
-        except _Unmapped as unmapped:
+        except Unmapped as unmapped:
             context.problems.append(unmapped.problem(context.place))
             values[name] = None
     return values
@@ -149,18 +96,18 @@ def _nested(fields: dict[str, Field]) -> Field:
 
 
 def _each(rule: dict[str, Any], prefix: str, tables: dict[str, dict[str, Any]], reads: list[str]) -> Field:
-    path = _Path.of(rule["each"])
+    path = Path.of(rule["each"])
     where = path.below(prefix)
     fields = _compile(rule, f"{where}.*.", tables, reads)
     reads.append(where)
-    walk = path.reader()
+    walk, rooted = path.reader(), path.rooted
 
     def read(root: Any, item: Any, context: Context) -> Any:
-        found = walk(root, item)
+        found = walk(root if rooted else item)
         if found is None:
             return ()
         if not isinstance(found, list):
-            raise _Unmapped("invalid_value", path, "is not a list")
+            raise Unmapped("invalid_value", path, "is not a list")
         outer = context.place
         place = path.pointer(outer)
         rows = []
@@ -180,27 +127,48 @@ def _each(rule: dict[str, Any], prefix: str, tables: dict[str, dict[str, Any]], 
 
 def _rule(name: str, rule: str, prefix: str, tables: dict[str, dict[str, Any]], reads: list[str]) -> Field:
     sources, *verbs = [part.strip() for part in rule.split("|")]
-    paths = [_Path.of(source.strip()) for source in sources.split(",")]
+    paths = [Path.of(source.strip()) for source in sources.split(",")]
     reads.extend(path.below(prefix) for path in paths)
     chain = [_verb(name, verb, tables) for verb in verbs]
-    takes_list = bool(verbs) and verbs[0] in LIST_VERBS and len(paths) > 1
-    if len(paths) > 1 and not takes_list:
+    several = len(paths) > 1
+    if several and (not verbs or verbs[0] not in LIST_VERBS):
         raise MappingMistake(f"{name}: several paths need a verb that takes a list ({sorted(LIST_VERBS)})")
-    walks = [path.reader() for path in paths]
-    walk, place = walks[0], paths[0]
+    walks = [(path.reader(), path.rooted) for path in paths]
+    walk, rooted = walks[0]
+    if len(chain) == 1 and not several and not chain[0][1]:
+        return _plain(paths[0], chain[0][0])
 
     def read(root: Any, item: Any, context: Context) -> Any:
-        value = [each(root, item) for each in walks] if takes_list else walk(root, item)
+        if several:
+            value: Any = [each(root if from_root else item) for each, from_root in walks]
+        else:
+            value = walk(root if rooted else item)
         try:
-            for verb in chain:
+            for verb, looks_up in chain:
                 if value is None:
                     return None
-                value = verb(value, context)
+                value = verb(value, context.overrides) if looks_up else verb(value)
         except KeyError as error:
-            raise _Unmapped("unmapped_value", place, f"{error.args[0]} is not known here") from None
+            raise Unmapped("unmapped_value", paths[0], f"{error.args[0]} is not known here") from None
         except ValueError as error:
-            raise _Unmapped("invalid_value", place, _first_line(error)) from None
+            raise Unmapped("invalid_value", paths[0], _first_line(error)) from None
         return value
+
+    return read
+
+
+def _plain(path: Path, verb: Callable[[Any], Any]) -> Field:
+    """One path and one verb: nearly every rule, so it is spelled out."""
+    walk, rooted = path.reader(), path.rooted
+
+    def read(root: Any, item: Any, _: Context) -> Any:
+        value = walk(root if rooted else item)
+        if value is None:
+            return None
+        try:
+            return verb(value)
+        except ValueError as error:
+            raise Unmapped("invalid_value", path, _first_line(error)) from None
 
     return read
 
@@ -209,22 +177,22 @@ def _first_line(error: ValueError) -> str:
     return str(error).splitlines()[0][:200]
 
 
-def _verb(name: str, verb: str, tables: dict[str, dict[str, Any]]) -> Callable[[Any, Context], Any]:
+def _verb(name: str, verb: str, tables: dict[str, dict[str, Any]]) -> tuple[Callable[..., Any], bool]:
+    """The verb's function, and whether it looks words up (then it takes the merchant's rows too)."""
     if verb.startswith("lookup:"):
         table = verb.removeprefix("lookup:")
         if table not in tables:
             raise MappingMistake(f"{name}: there is no [tables.{table}]")
-        return _lookup(table, tables[table])
+        return _lookup(table, tables[table]), True
     if verb not in VERBS:
         raise MappingMistake(f"{name}: there is no verb {verb!r}")
-    function = VERBS[verb]
-    return lambda value, _: function(value)
+    return VERBS[verb], False
 
 
-def _lookup(name: str, table: dict[str, Any]) -> Callable[[Any, Context], Any]:
-    def read(value: Any, context: Context) -> Any:
+def _lookup(name: str, table: dict[str, Any]) -> Callable[[Any, Words[str, Words[str, str]]], Any]:
+    def read(value: Any, overrides: Words[str, Words[str, str]]) -> Any:
         word = value if isinstance(value, str) else str(value)
-        own = context.overrides.get(name)
+        own = overrides.get(name)
         if own and word in own:
             return own[word]
         if word in table:
@@ -235,8 +203,12 @@ def _lookup(name: str, table: dict[str, Any]) -> Callable[[Any, Context], Any]:
 
 
 def unread_fields(payload: Any, reads: tuple[str, ...]) -> list[str]:
-    """Paths of *payload* that the mapping neither reads nor ignores: a new field at the channel is noticed."""
+    """Paths of *payload* that the mapping neither reads nor ignores: a new field at the channel is noticed.
+
+    An empty list, an empty object or a null where the mapping reads deeper is nothing unread.
+    """
     known = {tuple(path.split(".")) for path in reads}
+    inner = {path[:end] for path in known for end in range(len(path))}
     found: dict[str, None] = {}
 
     def walk(value: Any, path: tuple[str, ...]) -> None:
@@ -248,9 +220,8 @@ def unread_fields(payload: Any, reads: tuple[str, ...]) -> list[str]:
         elif isinstance(value, list) and value:
             for item in value:
                 walk(item, (*path, "*"))
-        else:
+        elif path not in inner or value not in (None, [], {}):
             found[".".join(path)] = None
 
-    inner = {path[: index + 1] for path in known for index, step in enumerate(path) if step == "*"}
     walk(payload, ())
     return list(found)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from core.flow import encode
@@ -19,7 +20,7 @@ from core.model.money import CURRENCIES, Money, Presented, exponent, parse_amoun
 MAX_TEXT = 10_000  # characters of one text; the raw body keeps the rest
 
 _RFC3339 = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?\Z"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:([0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?\Z"
 )
 _ID = re.compile(r"[1-9][0-9]{0,38}|0\Z")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -37,7 +38,7 @@ def text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError(f"{_shown(value)} is not text")
     written = str(value)
-    if _UNWRITABLE.search(written):
+    if (not written.isascii() or "\x00" in written) and _UNWRITABLE.search(written):
         written = _UNWRITABLE.sub(lambda m: "" if m[0] == "\x00" else "\ufffd", written)
     return written[:MAX_TEXT]
 
@@ -105,21 +106,16 @@ def utc(value: Any) -> datetime:
 
 def _instant(value: Any, *, zone_required: bool) -> datetime:
     match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
-    if match is None or (zone_required and match[8] is None):
+    if match is None or (zone_required and match[2] is None):
         raise ValueError(f"{_shown(value)} is not a time like 2026-11-24T10:00:00Z")
-    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    micro = int(((match[7] or ".0")[1:] + "000000")[:6])
-    if second == 60:  # a leap second has no datetime
-        second, micro = 59, 999_000
-    offset = timedelta(0)
-    if match[8] not in (None, "Z"):
-        zone = match[8].replace(":", "")
-        hours, minutes = int(zone[1:3]), int(zone[3:5])
-        if hours > 14 or minutes > 59:
-            raise ValueError(f"{_shown(value)} has no such time zone")
-        offset = timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
+    zone = match[2] or ""
+    if len(zone) > 1 and (int(zone[1:3]) > 14 or int(zone[-2:]) > 59):
+        raise ValueError(f"{_shown(value)} has no such time zone")
+    # A leap second has no datetime.
+    written = f"{value[:17]}59.999{zone}" if match[1] == "60" else value
     try:
-        instant = datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC) - offset
+        instant = datetime.fromisoformat(written)
+        instant = instant.astimezone(UTC) if zone else instant.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{_shown(value)} is not a time that exists") from None
     if not 1990 <= instant.year <= 2200:
@@ -136,7 +132,14 @@ def money(value: list[Any]) -> Money | None:
     amount, currency = value
     if amount is None or amount == "":
         return None
+    if isinstance(amount, str) and isinstance(currency, str):
+        return _priced(amount, currency)
     return Money(amount=_in_currency(amount, currency), currency=currency)
+
+
+@lru_cache(maxsize=4096)  # prices repeat, within an order and from one to the next
+def _priced(amount: str, code: str) -> Money:
+    return Money(amount=_in_currency(amount, code), currency=code)
 
 
 def money_set(value: Any) -> Money | None:
@@ -253,8 +256,16 @@ def net(value: list[Any]) -> Money | None:
     Decimal('6577.27')
     """
     *amounts, code = value
-    found = [parse_amount(amount) for amount in amounts if amount not in (None, "")]
+    given = [amount for amount in amounts if amount not in (None, "")]
+    if len(given) == 1 and isinstance(given[0], str) and isinstance(code, str):
+        return _one_net(given[0], code)
+    found = [parse_amount(amount) for amount in given]
     return Money(amount=sum(found, Decimal(0)), currency=currency(code)) if found else None
+
+
+@lru_cache(maxsize=4096)
+def _one_net(amount: str, code: str) -> Money:
+    return Money(amount=Decimal(0) + parse_amount(amount), currency=currency(code))
 
 
 def region_code(value: Any) -> str | None:

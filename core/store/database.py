@@ -34,6 +34,7 @@ RETRYABLE = (
     asyncpg.exceptions.ConnectionDoesNotExistError,
     asyncpg.exceptions.PostgresConnectionError,
     asyncpg.exceptions.InterfaceError,
+    asyncpg.exceptions.InternalClientError,
     asyncpg.exceptions.InternalServerError,
     asyncpg.exceptions.DiskFullError,
     ConnectionError,

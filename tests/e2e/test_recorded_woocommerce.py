@@ -177,7 +177,7 @@ async def _played() -> Recording:
     shop.trash(deleted)
     now += timedelta(seconds=5)
     shop.delete(deleted)
-    recording = Recording("a simulated shop", SECRET, list(desk.kept))
+    recording = Recording("simulated-shop", SECRET, list(desk.kept))
     for order_id in (plain, moved, refunded, trashed, back):
         recording.bodies[str(order_id)] = encode(shop.order_payload(shop.orders[order_id]))
     recording.bodies[str(deleted)] = None

@@ -1,0 +1,125 @@
+"""How fast stored deliveries become orders: one worker's drain over a backlog, by wall clock and by CPU."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core.clock import wall_clock
+from core.hub import Hub
+from core.store import connections, deliveries, listings
+from core.store.deliveries import Incoming
+from core.usecases.count_stock import Counted, count_stock
+from core.usecases.drain import drain
+from core.usecases.relevel import relevel
+from simulators.courier import Courier, Webhook
+from simulators.woocommerce import WooCommerceSimulator
+
+SKUS = 500
+BATCH = 500
+
+
+async def bench_drain(hub: Hub, count: int, postgres: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Store *count* order deliveries in the empty database of *hub*, drain them, and say how fast.
+
+    Listings are levelled along the way, as a worker does. `cpu_us` is this process's CPU per delivery,
+    `postgres_cpu_us` that of the server whose process is *postgres*.
+    """
+    tell(f"storing {count} deliveries")
+    await _fill(hub, count)
+    tell("draining them")
+    return await _measure(hub, count, postgres)
+
+
+async def _fill(hub: Hub, count: int) -> None:
+    now = hub.clock()
+    async with hub.database.transaction([]) as tx:
+        merchant_id = await connections.add_merchant(tx, "bench", hub.settings.inbound, now)
+    async with hub.database.transaction([merchant_id]) as tx:
+        connection_id = await connections.add_connection(
+            tx, merchant_id=merchant_id, channel="woocommerce", name="shop", account="bench",
+            settings={"base_url": "http://127.0.0.1:1"}, token="bench", stock_since=now, now=now,  # noqa: S106
+        )  # fmt: skip
+        box = await connections.data_key(tx, merchant_id, hub.settings.inbound)
+        await listings.default_location(tx, merchant_id)
+    await count_stock(
+        hub, merchant_id, [Counted(f"SKU-{n}", 10 * count) for n in range(SKUS)], cause="bench"
+    )
+    bodies = _bodies(count)
+    for start in range(0, count, BATCH):
+        batch = []
+        for body in bodies[start : start + BATCH]:
+            key = deliveries.dedupe_key(connection_id, "order.created", body)
+            batch.append(
+                Incoming(
+                    merchant_id=merchant_id, connection_id=connection_id, topic="order.created", via="webhook",
+                    dedupe_key=key, sealed=box.seal(body, deliveries.body_owner(connection_id, key)),
+                    headers={}, received_at=hub.clock(),
+                )  # fmt: skip
+            )
+        async with hub.database.transaction([merchant_id]) as tx:
+            await deliveries.add(tx, batch)
+
+
+def _bodies(count: int) -> list[bytes]:
+    """Order bodies as a WooCommerce shop writes them: two lines each."""
+    kept: list[bytes] = []
+
+    class Keeps(Courier):
+        def post(self, webhook: Webhook) -> None:
+            kept.append(webhook.body)
+
+    rng = random.Random(1)
+    shop = WooCommerceSimulator(
+        consumer_key="ck", consumer_secret="cs", webhook_secret="s", seed=1, courier=Keeps(rng), now=wall_clock  # noqa: S106
+    )
+    for n in range(SKUS):
+        shop.add_product(sku=f"SKU-{n}", name=f"Thing {n}", price="19.90", quantity=10 * count)
+    shop.subscribe("order.created", "http://127.0.0.1:1/")
+    for n in range(count):
+        shop.checkout([(f"SKU-{n % SKUS}", 1), (f"SKU-{(n * 7 + 1) % SKUS}", 2)])
+    return kept
+
+
+async def _measure(hub: Hub, count: int, postgres: int) -> dict[str, Any]:
+    before, database = resource.getrusage(resource.RUSAGE_SELF), _cpu_of_group(postgres)
+    started = time.perf_counter()
+    applied = 0
+    while (done := await drain(hub)).claimed:
+        applied += done.applied.applied
+        await relevel(hub)
+    seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "deliveries": count,
+        "orders": applied,
+        "seconds": round(seconds, 2),
+        "per_s": round(count / seconds),
+        "cpu_us": round(cpu / count * 1e6),
+        "postgres_cpu_us": round((_cpu_of_group(postgres) - database) / count * 1e6),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "at": hub.clock().isoformat(timespec="seconds"),
+    }
+
+
+def _cpu_of_group(leader: int) -> float:
+    """CPU seconds of a server and its children so far (Linux; 0 elsewhere)."""
+    total, tick = 0.0, os.sysconf("SC_CLK_TCK")
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(entry.parent.name) == leader:
+            # Its own time and that of children it has reaped.
+            total += sum(int(fields[i]) for i in (11, 12, 13, 14)) / tick
+        elif int(fields[1]) == leader:
+            total += sum(int(fields[i]) for i in (11, 12)) / tick
+    return total
