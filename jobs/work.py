@@ -19,6 +19,7 @@ from core.usecases.pull_orders import next_pull, pull_orders
 from core.usecases.push_stock import next_push, push_stock
 from core.usecases.relevel import SLICE as VARIANTS
 from core.usecases.relevel import relevel
+from core.usecases.settle_unmapped import settle_unmapped
 
 SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
 
@@ -30,6 +31,7 @@ async def _drain(hub: Hub) -> bool:
 
 
 async def _relevel(hub: Hub) -> bool:
+    await settle_unmapped(hub)
     await fill_shortages(hub)
     return (await relevel(hub)).variants >= VARIANTS
 

@@ -35,11 +35,13 @@ async def _drain(count: int) -> dict[str, Any]:
     from bench.drain import bench_drain
     from connectors import discover
     from console.home import Home
+    from console.processes import collect_less_often
     from console.servers import run_servers
     from core.hub import open_hub
     from core.settings import read_settings
     from core.store.migrate import migrate
 
+    collect_less_often()  # as a worker does
     with tempfile.TemporaryDirectory(prefix="fairway-bench-") as name:
         home = Home.open(Path(name))
         with run_servers(Path(name), log=lambda _: None) as servers:

@@ -111,7 +111,7 @@ def web() -> None:
 
 async def _web() -> None:
     from connectors import discover
-    from console.processes import die_with_parent
+    from console.processes import collect_less_often, die_with_parent
     from core.clock import wall_clock
     from core.log import set_up_logging
     from core.settings import read_settings
@@ -121,6 +121,7 @@ async def _web() -> None:
     from webhooks.server import serve
 
     die_with_parent()
+    collect_less_often()
     set_up_logging()
     settings = read_settings()
     database = await Database.connect(
@@ -152,12 +153,13 @@ def worker() -> None:
 
 async def _worker() -> None:
     from connectors import discover
-    from console.processes import die_with_parent
+    from console.processes import collect_less_often, die_with_parent
     from core.log import set_up_logging
     from core.settings import read_settings
     from jobs.worker import run_worker
 
     die_with_parent()
+    collect_less_often()
     set_up_logging()
     await run_worker(read_settings(), discover(), announce=lambda: print("ready", flush=True))
 

@@ -205,6 +205,31 @@ async def lift_short_holds(tx: Connection, merchant_id: int, order_ids: Sequence
     )
 
 
+async def unmapped_but_known(tx: Connection, limit: int) -> list[tuple[int, int]]:
+    """(merchant, order) of orders that may still ship, with a line that had no variant when it came and has one now."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT l.merchant_id, l.order_id FROM order_lines l JOIN orders o USING (merchant_id, order_id)
+           WHERE l.moves_stock AND l.variant_id IS NULL
+             AND o.intake IN ('ship', 'reserve_only') AND o.gone_at IS NULL
+             AND (EXISTS (SELECT FROM listings li WHERE li.merchant_id = l.merchant_id AND li.connection_id = o.connection_id
+                    AND li.variant_id IS NOT NULL AND (li.channel_item_id = l.channel_item_id OR li.sku = l.sku))
+                  OR EXISTS (SELECT FROM variants v WHERE v.merchant_id = l.merchant_id AND v.sku = l.sku))
+           ORDER BY l.merchant_id, l.order_id LIMIT $1""",
+        limit,
+    )
+    return [(row["merchant_id"], row["order_id"]) for row in rows]
+
+
+async def documents(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -> list[Row]:
+    """Orders with their sealed documents."""
+    return await tx.fetch(
+        """SELECT order_id, connection_id, channel_order_id, intake, holds, lowered, stored_at, document FROM orders
+           WHERE merchant_id = $1 AND order_id = ANY ($2::bigint[]) ORDER BY order_id""",
+        merchant_id,
+        order_ids,
+    )
+
+
 async def reservations_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
     """What the shelves hold for orders given as parallel arrays, in the order it was taken."""
     return await tx.fetch(

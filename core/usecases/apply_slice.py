@@ -63,6 +63,7 @@ class Incoming:
 
     item: Item
     order: Order
+    document: bytes
     changed_at: datetime
     version: Version
     intake: Intake
@@ -168,6 +169,7 @@ def _incoming(item: Item, order: Order, stored: StoredOrder | None) -> Incoming:
     return Incoming(
         item=item,
         order=order,
+        document=plain,
         changed_at=changed_at,
         version=Version(
             changed_at=changed_at if order.changed_at is not None else None,
@@ -230,7 +232,6 @@ def _event(state: Incoming) -> str:
 
 def _row(state: Incoming, now: datetime) -> dict[str, Any]:
     order, claimed = state.order, state.item.claimed
-    document = order.model_dump_json().encode()
     owner = associated("order", claimed.connection_id, order.channel_order_id)
     return {
         "merchant_id": claimed.merchant_id,
@@ -255,7 +256,7 @@ def _row(state: Incoming, now: datetime) -> dict[str, Any]:
         "flags": ",".join(order.flags),
         "lowered": order.channel_lowered_stock or bool(state.stored and state.stored.lowered),
         "document_hash": state.version.document_hash,
-        "document": state.item.account.box.seal(document, owner),
+        "document": state.item.account.box.seal(state.document, owner),
     }
 
 
@@ -268,7 +269,7 @@ def _want(state: Incoming) -> Want:
         order_id=state.order_id,
         order=state.order,
         intake=state.intake,
-        delivery_id=state.item.claimed.delivery_id,
+        cause=f"delivery:{state.item.claimed.delivery_id}",
         received_at=state.item.received_at,
         never_stock=state.item.account.never_stock,
         holds=tuple(state.holds),
@@ -309,7 +310,7 @@ async def _gone(tx: Connection, gone: Sequence[tuple[Item, StoredOrder]], now: d
                 order_id=known.order_id,
                 order=None,
                 intake=Intake.RECORD_ONLY,
-                delivery_id=item.claimed.delivery_id,
+                cause=f"delivery:{item.claimed.delivery_id}",
                 received_at=item.received_at,
             )
             for item, known in gone

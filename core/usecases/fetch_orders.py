@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.errors import ChannelError, Recovery
+from core.errors import ChannelError, ErrorCode
 from core.hub import Hub
 from core.net import drive
 from core.rules.backoff import pause_after
@@ -15,6 +15,15 @@ from core.usecases.lease import NEVER, LostLease
 from core.usecases.store_page import store_page
 
 BATCH = 50
+
+# Refusals that say nothing about one order: the line itself has to wait.
+_LINE_DOWN = (
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.UNAUTHORIZED,
+    ErrorCode.UNAVAILABLE,
+    ErrorCode.TIMEOUT,
+    ErrorCode.NOT_SENT,
+)
 
 
 @dataclass(slots=True)
@@ -40,7 +49,7 @@ async def fetch_orders(hub: Hub, lease: Lease) -> Fetched:
             try:
                 page = await drive(account.connector.fetch_order(want.channel_order_id), line)
             except ChannelError as error:
-                if error.recovery is not Recovery.ASK:
+                if error.code in _LINE_DOWN:
                     raise
                 done.failed += 1
                 pause = pause_after(error, want.attempts)

@@ -28,7 +28,7 @@ LineKey = tuple[int, str]  # order, line
 class Want:
     """An order whose lines ask something of the shelves. *order* is None when it is gone at the channel.
 
-    *lowers* says that the channel has taken these units off its own count; *lowered_before* that we knew;
+    *cause* names what made this happen, once: a delivery, a match. *lowers* says that the channel has taken these units off its own count; *lowered_before* that we knew;
     *compares* that it never lets a write wipe out a sale.
     """
 
@@ -37,7 +37,7 @@ class Want:
     order_id: int
     order: Order | None
     intake: Intake
-    delivery_id: int
+    cause: str
     received_at: datetime
     never_stock: tuple[str, ...] = ()
     holds: tuple[dict[str, str], ...] = ()
@@ -296,7 +296,7 @@ def _shortage(line: LineStock, oversold: int, cause: dict[str, Any]) -> dict[str
 async def _write_stock(
     tx: Connection, wants: Sequence[Want], held: Any, shelves: Shelves, now: datetime
 ) -> None:
-    delivery = {want.order_id: want.delivery_id for want in wants}
+    cause = {want.order_id: want.cause for want in wants}
     if shelves.moves:
         await stock.post(
             tx,
@@ -308,8 +308,8 @@ async def _write_stock(
                     on_hand_delta=move.on_hand_delta,
                     reserved_delta=move.reserved_delta,
                     reason=move.reason,
-                    cause=f"delivery:{delivery[move.order_id]}",
-                    op_key=f"{delivery[move.order_id]}:{move.order_id}:{move.line_id}:{move.location_id}:{number}",
+                    cause=cause[move.order_id],
+                    op_key=f"{cause[move.order_id]}:{move.order_id}:{move.line_id}:{move.location_id}:{number}",
                 )
                 for number, move in enumerate(shelves.moves)
             ],

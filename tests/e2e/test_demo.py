@@ -46,7 +46,6 @@ async def test_the_demo_balances_its_books_and_says_so_in_one_json_object(tmp_pa
     assert (told["lost"], told["duplicated"], told["invariants_violated"]) == (0, 0, 0)
     assert told["orders"] >= 60
     assert told["accepted"] > told["orders"]
-    assert told["deduplicated"] > 0
     assert told["stock_pushes"] > 0
     assert told["oversold_explained"] >= told["oversold"]
 

@@ -1,0 +1,59 @@
+"""Settle orders that waited for a match: a SKU that is known now reserves at last, and the hold goes."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from core.flow import decode
+from core.hub import Hub
+from core.model.order import Order
+from core.rules.intake import Intake
+from core.sealing import associated
+from core.store import connections, orders, stock
+from core.store.database import declare
+from core.usecases.move_stock import Want, move_stock
+
+BATCH = 200
+
+
+async def settle_unmapped(hub: Hub) -> int:
+    """Reserve for lines whose variant the catalogue has learnt since; returns how many orders were settled."""
+    async with hub.database.transaction([]) as tx:
+        await declare(tx, await connections.merchant_ids(tx))
+        found = await orders.unmapped_but_known(tx, BATCH)
+    settled = 0
+    for merchant_id, group in groupby(found, key=lambda pair: pair[0]):
+        settled += await _settle(hub, merchant_id, [order_id for _, order_id in group])
+    return settled
+
+
+async def _settle(hub: Hub, merchant_id: int, order_ids: list[int]) -> int:
+    async with hub.database.transaction([merchant_id]) as tx:
+        await orders.lock_ids(tx, merchant_id, order_ids)
+        rows = await orders.documents(tx, merchant_id, order_ids)
+        cause = f"match:{await stock.transaction_id(tx)}"
+        wants = []
+        for row in rows:
+            account = await hub.account(merchant_id, row["connection_id"])
+            owner = associated("order", row["connection_id"], row["channel_order_id"])
+            order = Order.model_validate(decode(account.box.open(row["document"], owner)))
+            holds = [hold for hold in row["holds"] if hold["code"] not in ("unmapped_sku", "short_stock")]
+            await orders.put_holds(tx, [(merchant_id, row["order_id"], holds)])
+            wants.append(
+                Want(
+                    merchant_id=merchant_id,
+                    connection_id=row["connection_id"],
+                    order_id=row["order_id"],
+                    order=order,
+                    intake=Intake(row["intake"]),
+                    cause=cause,
+                    received_at=row["stored_at"],
+                    never_stock=account.never_stock,
+                    holds=tuple(holds),
+                    lowers=row["lowered"],
+                    lowered_before=row["lowered"],
+                )
+            )
+        if wants:
+            await move_stock(tx, wants, hub.clock())
+    return len(wants)

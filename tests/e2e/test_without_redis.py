@@ -1,0 +1,213 @@
+"""Redis only rings the bell: stopped half-way, absent, or full of forgeries, nothing is lost and nobody is obeyed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from loop_rig import open_loop
+
+from connectors import discover
+from console.home import Home
+from console.processes import Process, running
+from console.servers import run_servers
+from core.clock import wall_clock
+from core.hub import open_hub
+from core.sealing import Keyring
+from core.settings import read_settings
+from jobs.wake import QUEUE, RedisWake, open_redis
+from tests.conftest import PASSWORDS, TestClock
+from tests.usecases.usecase_rig import Rig, order
+
+ORDERS = 1_500  # each in two states: 3,000 deliveries
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Desk:
+    """A merchant's stored deliveries and a worker process that is not started yet."""
+
+    rig: Rig
+    worker: Process
+
+    @property
+    def admin(self) -> asyncpg.Connection[asyncpg.Record]:
+        return self.rig.admin
+
+    async def left(self) -> int:
+        found: int = await self.admin.fetchval("SELECT count(*) FROM todo")
+        return found
+
+    async def until_left(self, most: int) -> int:
+        """Wait until at most *most* deliveries are left to drain; returns how many are."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (left := await self.left()) > most:
+                await asyncio.sleep(0.005)
+        return left
+
+
+@asynccontextmanager
+async def open_desk(admin_url: str, redis_url: str, directory: Path) -> AsyncIterator[Desk]:
+    home = Home(directory, Keyring.generate("in1"), Keyring.generate("out1"), PASSWORDS)
+    found = home.environment(admin_url, redis_url, "fairway_worker")
+    admin = await asyncpg.connect(admin_url)
+    async with open_hub(read_settings(found), discover(), application="test", pool=2) as hub:
+        rig = Rig(hub, TestClock(now=wall_clock() - timedelta(hours=1)), admin)
+        hub.clock = rig.clock
+        await rig.open()
+        # The shops of this rig are made up: nobody is to be asked for their catalogues.
+        await admin.execute("UPDATE schedule SET due_at = 'infinity'")
+        await rig.counted(mug=1_000_000)
+        yield Desk(rig, Process("worker", found, directory / "worker.log"))
+    await admin.close()
+
+
+@pytest.fixture
+def own_directory() -> Iterator[Path]:
+    """A directory with a short name: a socket's path has about a hundred characters at most."""
+    directory = Path(tempfile.mkdtemp(prefix="fairway-bell-"))
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+async def test_redis_stopped_in_the_middle_of_a_drain_leaves_nothing_behind(
+    fresh: str, own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", fresh)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    with run_servers(own_directory, log=print) as bell:
+        async with open_desk(fresh, bell.redis_url, own_directory) as desk:
+            for batch in range(0, ORDERS, 250):
+                await desk.rig.deliver(*_states(desk, range(batch + 1, batch + 251)))
+            assert await desk.left() == 2 * ORDERS
+
+            async with running(desk.worker):
+                await desk.until_left(2 * ORDERS - 300)
+                assert bell.valkey is not None
+                bell.valkey.stop()
+                left_when_stopped = await desk.left()
+                await desk.until_left(0)
+                assert not desk.worker.ended
+
+            stored = await desk.admin.fetch("SELECT channel_order_id, channel_status FROM orders")
+            assert left_when_stopped > 0
+            assert sorted(int(row["channel_order_id"]) for row in stored) == list(range(1, ORDERS + 1))
+            assert {row["channel_status"] for row in stored} == {"on-hold"}
+            assert await desk.rig.stock() == (1_000_000, ORDERS)
+            assert await desk.admin.fetchval("SELECT count(*) FROM parked") == 0
+            assert await desk.rig.violations(at_rest=True) == {}
+
+
+def _states(desk: Desk, numbers: range) -> list[dict[str, Any]]:
+    """Two states of each order, the newer one first."""
+    placed = desk.rig.clock()
+    return [
+        order(number, ("MUG-B", 1), placed=placed, changed=placed + timedelta(minutes=minute), status=status)
+        for number in numbers
+        for minute, status in ((2, "on-hold"), (1, "processing"))
+    ]
+
+
+@pytest.mark.parametrize("sold_at", ["shopify", "woocommerce"])
+async def test_without_any_redis_a_sale_in_one_shop_is_reserved_and_told_to_the_other(
+    sold_at: str, *, fresh: str, make_hub: Callable[..., Any]
+) -> None:
+    hub = await make_hub()
+    assert hub.settings.redis_url is None
+    async with open_loop(hub, fresh, seed=6) as loop:
+        here, there = (loop.shopify, loop.woocommerce)[:: 1 if sold_at == "shopify" else -1]
+
+        sold = here.checkout([("MUG", 3)])
+        await loop.turn()
+
+        shown = {"shopify": loop.shopify.available("MUG"), "woocommerce": loop.woocommerce.stock_of("MUG")}
+        reserved = await loop.running.admin.fetchval("SELECT sum(held) FROM reservations")
+        assert sold is not None
+        assert reserved == 3
+        assert shown == {"shopify": 7, "woocommerce": 7}
+        assert [write.after for write in there.books.stock_writes] == [7]
+        assert await loop.running.violations() == {}
+
+
+class _Trap:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self._path,))
+
+
+async def test_forged_jobs_have_no_effect_and_the_bell_goes_on_ringing(
+    fresh: str, own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", fresh)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    sprung = own_directory / "sprung"
+    with run_servers(own_directory, log=print) as bell:
+        redis = open_redis(bell.redis_url)
+        async with open_desk(fresh, bell.redis_url, own_directory) as desk, running(desk.worker):
+            for number, job in enumerate(_forged(sprung)):
+                await redis.set(f"arq:job:forged-{number}", job)
+                await redis.zadd(QUEUE, {f"forged-{number}": 1})
+            await redis.zadd(QUEUE, {"without-a-job": 1, "\ud83d\ude00" * 0 + "x" * 5_000: 1})
+            await _queue_is_empty(redis)
+
+            await desk.rig.deliver(desk.rig.order(1, ("MUG-B", 2), changed=desk.rig.clock()))
+            await RedisWake(redis).ring("drain")
+            await _queue_is_empty(redis)
+            await desk.until_left(0)
+
+            assert not desk.worker.ended
+            assert not sprung.exists()
+            assert await desk.rig.stock() == (1_000_000, 2)
+            assert await desk.admin.fetchval("SELECT count(*) FROM orders") == 1
+        await redis.aclose()
+
+
+def _forged(sprung: Path) -> list[bytes]:
+    trap = pickle.dumps(_Trap(sprung))
+    job = {"t": 1, "f": "work", "a": ["drain"], "k": {}, "et": 1}
+    changes: list[dict[str, Any]] = [
+        {"f": "os.system", "a": [f"touch {sprung}"]},
+        {"a": [f"; touch {sprung}"]},
+        {"a": [None]},
+        {"a": [["drain"]]},
+        {"a": [{"drain": 1}]},
+        {"a": 5},
+        {"a": []},
+        {"a": ["drain", "drain", "drain"]},
+        {"k": {"kind": "drain"}},
+        {"k": 5},
+        {"k": {"_context": 1}},
+        {"f": None},
+        {"f": ["work"]},
+        {"f": {}},
+        {"t": "x"},
+        {"t": "NaN"},
+        {"et": "soon"},
+        {"et": 10**30},
+    ]
+    odd = [b"", b"\x00", b"not JSON", b"[]", b"5", b"null", b"{}", b"\xff\xfe", b"[" * 100_000]
+    return [trap, pickle.dumps(job | {"a": [_Trap(sprung)]}), *odd] + [
+        json.dumps(job | change).encode() for change in changes
+    ]
+
+
+async def _queue_is_empty(redis: Any) -> None:
+    async with asyncio.timeout(30):
+        while await redis.zcard(QUEUE):
+            await asyncio.sleep(0.02)
