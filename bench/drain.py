@@ -44,13 +44,11 @@ async def _fill(hub: Hub, count: int) -> None:
     async with hub.database.transaction([merchant_id]) as tx:
         connection_id = await connections.add_connection(
             tx, merchant_id=merchant_id, channel="woocommerce", name="shop", account="bench",
-            settings={"base_url": "http://127.0.0.1:1"}, token="bench", stock_since=now, now=now,  # noqa: S106
+            settings={"base_url": "http://127.0.0.1:1"}, token="bench", stock_since=now, now=now,
         )  # fmt: skip
         box = await connections.data_key(tx, merchant_id, hub.settings.inbound)
         await listings.default_location(tx, merchant_id)
-    await count_stock(
-        hub, merchant_id, [Counted(f"SKU-{n}", 10 * count) for n in range(SKUS)], cause="bench"
-    )
+    await count_stock(hub, merchant_id, [Counted(f"SKU-{n}", 10 * count) for n in range(SKUS)], cause="bench")
     bodies = _bodies(count)
     for start in range(0, count, BATCH):
         batch = []
@@ -58,10 +56,15 @@ async def _fill(hub: Hub, count: int) -> None:
             key = deliveries.dedupe_key(connection_id, "order.created", body)
             batch.append(
                 Incoming(
-                    merchant_id=merchant_id, connection_id=connection_id, topic="order.created", via="webhook",
-                    dedupe_key=key, sealed=box.seal(body, deliveries.body_owner(connection_id, key)),
-                    headers={}, received_at=hub.clock(),
-                )  # fmt: skip
+                    merchant_id=merchant_id,
+                    connection_id=connection_id,
+                    topic="order.created",
+                    via="webhook",
+                    dedupe_key=key,
+                    sealed=box.seal(body, deliveries.body_owner(connection_id, key)),
+                    headers={},
+                    received_at=hub.clock(),
+                )
             )
         async with hub.database.transaction([merchant_id]) as tx:
             await deliveries.add(tx, batch)
@@ -77,7 +80,12 @@ def _bodies(count: int) -> list[bytes]:
 
     rng = random.Random(1)
     shop = WooCommerceSimulator(
-        consumer_key="ck", consumer_secret="cs", webhook_secret="s", seed=1, courier=Keeps(rng), now=wall_clock  # noqa: S106
+        consumer_key="ck",
+        consumer_secret="cs",
+        webhook_secret="s",
+        seed=1,
+        courier=Keeps(rng),
+        now=wall_clock,
     )
     for n in range(SKUS):
         shop.add_product(sku=f"SKU-{n}", name=f"Thing {n}", price="19.90", quantity=10 * count)

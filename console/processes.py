@@ -40,7 +40,12 @@ class Process:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 cwd=CHECKOUT,
-                env={**os.environ, **self.environment, "PYTHONPATH": str(CHECKOUT), "FAIRWAY_PARENT": str(os.getpid())},
+                env={
+                    **os.environ,
+                    **self.environment,
+                    "PYTHONPATH": str(CHECKOUT),
+                    "FAIRWAY_PARENT": str(os.getpid()),
+                },
                 start_new_session=True,
             )
         assert self.child.stdout is not None  # noqa: S101 - asked for above

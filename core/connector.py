@@ -69,7 +69,8 @@ class Manifest(Value):
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One inbound call: *topic* from the path, header names in lower case (a repeated one joined by
-    newlines), *body* the raw bytes."""
+    newlines), *body* the raw bytes.
+    """
 
     topic: str
     headers: Mapping[str, str]
@@ -87,7 +88,8 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a pull. *items* are raw bodies, each as it could have arrived in a delivery of topic
-    *topic*; *changed_until* the newest change among them, for the checkpoint."""
+    *topic*; *changed_until* the newest change among them, for the checkpoint.
+    """
 
     topic: str
     items: tuple[bytes, ...]

@@ -19,7 +19,9 @@ def clean(value: Any) -> Any:
     """Text that cannot break a log line or a terminal: control and bidirectional characters shown, not sent."""
     if isinstance(value, str):
         return value[:MAX_FIELD].translate(_UNSAFE)
-    return value if isinstance(value, int | float | bool | None) else str(value)[:MAX_FIELD].translate(_UNSAFE)
+    return (
+        value if isinstance(value, int | float | bool | None) else str(value)[:MAX_FIELD].translate(_UNSAFE)
+    )
 
 
 class _Lines(logging.Formatter):

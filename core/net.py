@@ -57,6 +57,7 @@ class _GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
+        del family  # both are looked up: whichever is taken has been checked
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [(family, str(sockaddr[0])) for family, _, _, _, sockaddr in found]
@@ -103,7 +104,9 @@ def sender(client: aiohttp.ClientSession, *, allow_private_hosts: bool, deadline
                 ) as answer:
                     content = await _read_capped(answer)
         except aiohttp.ClientConnectorError as error:
-            raise ChannelError(ErrorCode.NOT_SENT, f"{host} cannot be reached ({type(error).__name__})") from None
+            raise ChannelError(
+                ErrorCode.NOT_SENT, f"{host} cannot be reached ({type(error).__name__})"
+            ) from None
         except (TimeoutError, aiohttp.ClientError, ConnectionError) as error:
             raise ChannelError(
                 ErrorCode.TIMEOUT, f"{host} gave no whole answer ({type(error).__name__})"
@@ -189,7 +192,9 @@ async def _ask(request: Request, line: Line) -> Response:
         request, line.credentials, base_url, line.clock(), secrets.token_hex(16)
     )
     query = f"?{urlencode(signed.query)}" if signed.query else ""
-    response = await line.send(signed.method, f"{base_url}{signed.path}{query}", dict(signed.headers), signed.body)
+    response = await line.send(
+        signed.method, f"{base_url}{signed.path}{query}", dict(signed.headers), signed.body
+    )
     error = line.connector.classify(response)
     if error is not None:
         raise error

@@ -74,7 +74,9 @@ class Keyring:
         name = sealed[1 : 1 + length].decode(errors="replace")
         key = self.keys.get(name)
         if key is None:
-            raise SealBroken(f"The encryption key {name!r} is not in the keyring.", fix="Add the old key back.")
+            raise SealBroken(
+                f"The encryption key {name!r} is not in the keyring.", fix="Add the old key back."
+            )
         try:
             return key.decrypt(sealed[1 + length : 1 + length + NONCE], sealed[1 + length + NONCE :], owner)
         except InvalidTag:

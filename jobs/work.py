@@ -90,7 +90,9 @@ class Worker:
                 await self.spell(kind)
             except RETRYABLE as error:
                 if not self._down:
-                    log.warning("the database does not answer", extra={"fields": {"error": type(error).__name__}})
+                    log.warning(
+                        "the database does not answer", extra={"fields": {"error": type(error).__name__}}
+                    )
                 self._down = True
                 return
             except Exception:

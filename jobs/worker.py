@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from arq.connections import ArqRedis
 from arq.worker import Worker as ArqWorker
@@ -75,19 +76,20 @@ class _Bell:
             except (RedisError, OSError, TimeoutError) as error:
                 if self._up:
                     log.warning(
-                        "Redis is away; looking for work directly", extra={"fields": {"error": type(error).__name__}}
+                        "Redis is away; looking for work directly",
+                        extra={"fields": {"error": type(error).__name__}},
                     )
                 self._up = False
             await asyncio.sleep(pause)
             pause = min(5.0, pause * 2)
 
     def _arq(self, worker: Worker) -> ArqWorker:
-        async def work(_context: dict[str, object], kind: str) -> None:
+        async def work(_context: dict[Any, Any], kind: str) -> None:
             if kind in KINDS:
                 await worker.spell(kind)
 
         return ArqWorker(
-            functions=[func(work, name="work", keep_result=0)],
+            functions=[func(cast("Any", work), name="work", keep_result=0)],
             queue_name=QUEUE,
             redis_pool=self._redis,
             max_tries=1,

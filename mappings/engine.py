@@ -13,7 +13,8 @@ The language (and it ends here): `"path | verb | lookup:table"`.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping as Words
+from collections.abc import Callable
+from collections.abc import Mapping as Words
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +91,10 @@ def _object(fields: dict[str, Field], root: Any, item: Any, context: Context) ->
 def _nested(fields: dict[str, Field]) -> Field:
     def read(root: Any, item: Any, context: Context) -> Any:
         values = _object(fields, root, item, context)
-        return None if all(value is None for value in values.values()) else values
+        for value in values.values():
+            if value is not None:
+                return values
+        return None
 
     return read
 
@@ -108,9 +112,11 @@ def _each(rule: dict[str, Any], prefix: str, tables: dict[str, dict[str, Any]], 
             return ()
         if not isinstance(found, list):
             raise Unmapped("invalid_value", path, "is not a list")
+        rows: list[dict[str, Any]] = []
+        if not found:
+            return rows
         outer = context.place
         place = path.pointer(outer)
-        rows = []
         for index, row in enumerate(found):
             context.place = f"{place}/{index}"
             if isinstance(row, dict):

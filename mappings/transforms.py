@@ -149,21 +149,28 @@ def money_set(value: Any) -> Money | None:
     shop = _bag_side(value, "shop_money", "shopMoney")
     if shop is None:
         raise ValueError("the money bag has no shop money")
-    seen = _bag_side(value, "presentment_money", "presentmentMoney")
-    presentment = None
-    if seen is not None and seen[1] != shop[1]:
-        presentment = Presented(amount=seen[0], currency=seen[1])
-    return Money(amount=shop[0], currency=shop[1], presentment=presentment)
+    seen = _bag_side(value, "presentment_money", "presentmentMoney") or shop
+    if all(isinstance(part, str) for part in (*shop, *seen)):
+        return _repeated_bag(*shop, *seen)
+    return _bag(*shop, *seen)
 
 
-def _bag_side(bag: dict[str, Any], *names: str) -> tuple[Decimal, str] | None:
+def _bag_side(bag: dict[str, Any], *names: str) -> tuple[Any, Any] | None:
     side = next((bag[name] for name in names if bag.get(name) is not None), None)
     if side is None:
         return None
     if not isinstance(side, dict):
         raise ValueError(f"{_shown(side)} is not an amount with a currency")
-    currency = side.get("currency_code") or side.get("currencyCode")
-    return _in_currency(side.get("amount"), currency), str(currency)
+    return side.get("amount"), side.get("currency_code") or side.get("currencyCode")
+
+
+def _bag(amount: Any, code: Any, seen_amount: Any, seen_code: Any) -> Money:
+    whole, seen = _in_currency(amount, code), _in_currency(seen_amount, seen_code)
+    presentment = Presented(amount=seen, currency=seen_code) if seen_code != code else None
+    return Money(amount=whole, currency=code, presentment=presentment)
+
+
+_repeated_bag = lru_cache(maxsize=4096)(_bag)
 
 
 def _in_currency(amount: Any, code: Any) -> Decimal:

@@ -55,9 +55,10 @@ class TestClock:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     # Not below pytest's own directory: that one is private, and as root PostgreSQL runs as another user.
-    with tempfile.TemporaryDirectory(prefix="fairway-tests-") as directory, run_servers(
-        Path(directory), log=print
-    ) as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="fairway-tests-") as directory,
+        run_servers(Path(directory), log=print) as running,
+    ):
         yield running
 
 

@@ -30,7 +30,7 @@ _BY_STATUS = {status: slug for slug, (status, _) in PROBLEMS.items() if status <
 _CLOSING = {400, 408, 413, 414, 500}  # what is left of the request on the wire cannot be trusted
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer
+class Refusal(Exception):
     """Raised by a handler to answer with the problem *slug*."""
 
     def __init__(self, slug: str) -> None:

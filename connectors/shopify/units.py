@@ -104,10 +104,8 @@ def finish_quantities(values: dict[str, Any], restocks: dict[str, Counter[str]])
         refunded = restocks.get(line["line_id"], Counter())
         returned = min(quantity, refunded["return"])
         current = facts.get("current_quantity")
-        if current is None:
-            removed = sum(refunded.values()) - refunded["return"]
-        else:
-            removed = quantity - current - returned
+        taken_out = sum(refunded.values()) - refunded["return"]
+        removed = taken_out if current is None else quantity - current - returned
         if shipped:
             fulfilled = min(quantity, shipped[line["line_id"]])
         elif facts.get("fulfillment_status") == "fulfilled":

@@ -15,7 +15,9 @@ from core.errors import Missing, UsageProblem
 @click.option("--merchant", default="default", show_default=True, help="Whose account it is.")
 @click.option("--name", help="Your word for it; the channel's name when not given.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="shop=..., base_url=...")
-@click.option("--secret", "secrets", multiple=True, metavar="FIELD", help="Asked for, or read from FIELD=@file.")
+@click.option(
+    "--secret", "secrets", multiple=True, metavar="FIELD", help="Asked for, or read from FIELD=@file."
+)
 @click.option("--public-url", help="Where the channel reaches this hub; webhooks are registered there.")
 @click.option("--json", "as_json", is_flag=True)
 def connect(
@@ -48,7 +50,12 @@ def connect(
     async def work() -> dict[str, object]:
         async with hub_here() as hub:
             link = await link_account(
-                hub, merchant=merchant, channel=channel, name=name or channel, settings=given, credentials=keys
+                hub,
+                merchant=merchant,
+                channel=channel,
+                name=name or channel,
+                settings=given,
+                credentials=keys,
             )
             address = (public_url or hub.settings.public_url).rstrip("/")
             topics = await subscribe(hub, link, address) if address else ()
@@ -56,7 +63,9 @@ def connect(
                 "connection_id": link.connection_id,
                 "account": link.account,
                 "webhook_address": f"{address}/hooks/{link.token}/TOPIC",
-                "webhook_secret": link.webhook_secret if "webhook_secret" in connector.manifest.webhook_secrets else None,
+                "webhook_secret": link.webhook_secret
+                if "webhook_secret" in connector.manifest.webhook_secrets
+                else None,
                 "topics": topics,
             }
 
@@ -80,7 +89,9 @@ def _from_file(value: str) -> str:
     from pathlib import Path
 
     if not value.startswith("@"):
-        raise UsageProblem("A secret on the command line stays in the history.", fix="Give it as FIELD=@file.")
+        raise UsageProblem(
+            "A secret on the command line stays in the history.", fix="Give it as FIELD=@file."
+        )
     return Path(value[1:]).read_text("utf-8").strip()
 
 

@@ -12,12 +12,29 @@ import click
 from console.cli.show import hub_here, print_json, print_table, run
 from core.errors import UsageProblem
 
-COLUMNS = ("connection", "channel_item_id", "sku", "variant", "units", "title", "tracked", "bundle", "desired", "confirmed")
+COLUMNS = (
+    "connection",
+    "channel_item_id",
+    "sku",
+    "variant",
+    "units",
+    "title",
+    "tracked",
+    "bundle",
+    "desired",
+    "confirmed",
+)
 
 
 @click.command()
-@click.option("--csv", "as_csv", is_flag=True, help="All listings as CSV, to edit and give back with --match.")
-@click.option("--match", type=click.Path(path_type=Path, exists=True), help="CSV with connection, channel_item_id, variant, units.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="All listings as CSV, to edit and give back with --match."
+)
+@click.option(
+    "--match",
+    type=click.Path(path_type=Path, exists=True),
+    help="CSV with connection, channel_item_id, variant, units.",
+)
 @click.option("--refresh", is_flag=True, help="Ask the channels for their catalogues now.")
 @click.option("--json", "as_json", is_flag=True)
 def catalog(as_csv: bool, match: Path | None, refresh: bool, as_json: bool) -> None:
@@ -49,7 +66,9 @@ def catalog(as_csv: bool, match: Path | None, refresh: bool, as_json: bool) -> N
     if as_json:
         print_json(found)
         return
-    print_table(found["rows"], COLUMNS, empty="No listing is known yet. Link an account with `fairway connect`.")
+    print_table(
+        found["rows"], COLUMNS, empty="No listing is known yet. Link an account with `fairway connect`."
+    )
     for name, text in (("blank_sku", "without a SKU"), ("duplicate_sku", "whose SKU is given twice")):
         if found[name]:
             click.echo(f"{len(found[name])} listings {text}: match them with --csv and --match.", err=True)
@@ -70,8 +89,13 @@ async def _match(hub: Any, merchants: list[int], path: Path) -> int:
                     continue
                 units = (row.get("units") or "1").strip()
                 if not units.isdecimal() or int(units) < 1:
-                    raise UsageProblem(f"Line {number} of {path}: units {units!r} is not a count.", fix="Nothing was changed.")
-                wanted.append((ids[row["connection"]], row["channel_item_id"], uninert(row["variant"]), int(units)))
+                    raise UsageProblem(
+                        f"Line {number} of {path}: units {units!r} is not a count.",
+                        fix="Nothing was changed.",
+                    )
+                wanted.append(
+                    (ids[row["connection"]], row["channel_item_id"], uninert(row["variant"]), int(units))
+                )
             if wanted:
                 count += await listings.match_by_hand(tx, merchant_id, wanted, hub.clock())
     await hub.wake.ring("relevel")

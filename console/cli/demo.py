@@ -61,7 +61,7 @@ async def _demo(directory: Path, orders: int, seed: int, *, headless: bool) -> d
                 click.echo(f"Look while it runs: {address}", err=True)
                 yield
 
-        with _progress() as tell:
+        with Progressing() as tell:
             return await tell_story(servers, home, orders=orders, seed=seed, tell=tell, pages=pages)
 
 
@@ -69,7 +69,7 @@ def _quiet(_text: str) -> None:
     """The servers' own lines are in their logs."""
 
 
-class _progress:  # noqa: N801 - used like a function
+class Progressing:
     """A bar on a terminal, nothing elsewhere."""
 
     def __enter__(self) -> Any:
@@ -79,13 +79,13 @@ class _progress:  # noqa: N801 - used like a function
         from rich.progress import Progress
 
         self._bar = Progress(console=Console(stderr=True), transient=True)
-        self._bar.__enter__()
+        self._bar.start()
         task = self._bar.add_task("starting", total=1.0)
         return lambda what, share: self._bar.update(task, description=what, completed=share)
 
-    def __exit__(self, *failure: Any) -> None:
+    def __exit__(self, *_failure: object) -> None:
         if hasattr(self, "_bar"):
-            self._bar.__exit__(*failure)
+            self._bar.stop()
 
 
 WORDS = (

@@ -9,7 +9,18 @@ import click
 from console.cli.show import hub_here, print_json, print_table, run
 from core.errors import Missing
 
-COLUMNS = ("order_id", "connection", "order_number", "placed_at", "total", "currency", "payment_status", "fulfillment_status", "intake", "held")
+COLUMNS = (
+    "order_id",
+    "connection",
+    "order_number",
+    "placed_at",
+    "total",
+    "currency",
+    "payment_status",
+    "fulfillment_status",
+    "intake",
+    "held",
+)
 
 
 @click.command()
@@ -47,7 +58,9 @@ def open_document(account: Any, sealed: bytes, row: dict[str, Any]) -> Any:
     from core.flow import decode
     from core.sealing import associated
 
-    return decode(account.box.open(sealed, associated("order", row["connection_id"], row["channel_order_id"])))
+    return decode(
+        account.box.open(sealed, associated("order", row["connection_id"], row["channel_order_id"]))
+    )
 
 
 @click.command()
@@ -65,7 +78,9 @@ def pull(connection: str | None, as_json: bool) -> None:
                 known = [x for x in await connections.linked_all(tx) if connection in (None, x.name)]
                 if connection and not known:
                     raise Missing(f"There is no connection {connection!r}.", fix="See `fairway connections`.")
-                await schedule.ring(tx, "pull", [(x.merchant_id, x.connection_id) for x in known], hub.clock())
+                await schedule.ring(
+                    tx, "pull", [(x.merchant_id, x.connection_id) for x in known], hub.clock()
+                )
             await hub.wake.ring("pull")
             return [x.name for x in known]
 

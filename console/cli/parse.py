@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,6 +36,7 @@ def parse(channel: str, topic: str, file: str, as_json: bool) -> None:
         except OSError as error:
             raise UsageProblem(f"{file} cannot be read ({error.strerror}).") from None
     reading = connector.read(Delivery(topic=topic, headers={}, body=body), {})
+    answer: dict[str, Any]
     if isinstance(reading, OrderRead):
         answer = {"kind": "order", "order": reading.order.model_dump(mode="json")}
     elif isinstance(reading, Notice):
@@ -53,24 +55,28 @@ def parse(channel: str, topic: str, file: str, as_json: bool) -> None:
     click.echo(_sentence(answer))
 
 
-def _sentence(answer: dict) -> str:  # type: ignore[type-arg]
+def _sentence(answer: dict[str, Any]) -> str:
     if answer["kind"] == "order":
         order = answer["order"]
         total = order["total"] or {"amount": "?", "currency": "?"}
-        lines = [
+        head = (
             f"Order {order['order_number'] or order['channel_order_id']}: {len(order['lines'])} lines, "
             f"{total['amount']} {total['currency']}, {order['payment_status'] or 'payment unknown'}, "
             f"{order['fulfillment_status']}"
+        )
+        lines = [head]
+        lines += [
+            f"  {line['quantity']} x {line['sku'] or '(no SKU)'}  {line['title']}" for line in order["lines"]
         ]
-        lines += [f"  {line['quantity']} x {line['sku'] or '(no SKU)'}  {line['title']}" for line in order["lines"]]
-        lines += [f"  hold {hold['code']} at {hold['pointer'] or '/'}: {hold['message']}" for hold in order["holds"]]
+        lines += [
+            f"  hold {hold['code']} at {hold['pointer'] or '/'}: {hold['message']}" for hold in order["holds"]
+        ]
         return "\n".join(lines)
     if answer["kind"] == "notice":
         return f"Notice: {answer['subject']} {answer['resource_id'] or ''} {answer['change']}. {answer['message']}"
-    return "\n".join(
-        ["Parked: no id, lines or quantities could be read.",
-         *(f"  at {r['pointer'] or '/'}: {r['message']} ({r['code']})" for r in answer["reasons"])]
-    )  # fmt: skip
+    lines = ["Parked: no id, lines or quantities could be read."]
+    lines += [f"  at {r['pointer'] or '/'}: {r['message']} ({r['code']})" for r in answer["reasons"]]
+    return "\n".join(lines)
 
 
 @click.command()

@@ -39,23 +39,34 @@ async def _up(directory: Path, port: int, pages_port: int, *, allow_private_host
     with run_servers(directory, log=_say) as servers:
         for name in await migrate(servers.endpoints.database_url, home.passwords):
             _say(f"migrated: {name}")
-        shared = {"FAIRWAY_PORT": str(port), "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1" if allow_private_hosts else "0"}
-        web = Process(
-            "web", {**home.environment(servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_web"), **shared},
-            directory / "web.log",
-        )  # fmt: skip
-        worker = Process(
-            "worker", {**home.environment(servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_worker"), **shared},
-            directory / "worker.log",
-        )  # fmt: skip
+        shared = {
+            "FAIRWAY_PORT": str(port),
+            "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1" if allow_private_hosts else "0",
+        }
+        web, worker = (
+            Process(
+                role,
+                {
+                    **home.environment(
+                        servers.endpoints.database_url, servers.endpoints.redis_url, f"fairway_{role}"
+                    ),
+                    **shared,
+                },
+                directory / f"{role}.log",
+            )
+            for role in ("web", "worker")
+        )
         stopped = asyncio.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-        async with running(web, worker), status_page(home, servers.endpoints.database_url, pages_port) as pages_url:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with (
+            running(web, worker),
+            status_page(home, servers.endpoints.database_url, pages_port) as pages_url,
+        ):
             home.announce(
                 {
                     "database_url": servers.endpoints.database_url,
-                    "redis_url": servers.endpoints.redis_url,
+                    "redis_url": servers.endpoints.redis_url or "",
                     "web_url": web.address,
                     "pages_url": pages_url,
                     "allow_private_hosts": shared["FAIRWAY_ALLOW_PRIVATE_HOSTS"],
@@ -172,7 +183,9 @@ def migrate_command(as_json: bool) -> None:
 
     url = os.environ.get("DATABASE_URL")
     if not url:
-        raise UsageProblem("DATABASE_URL is not set.", fix="`./fairway up` migrates its own database by itself.")
+        raise UsageProblem(
+            "DATABASE_URL is not set.", fix="`./fairway up` migrates its own database by itself."
+        )
     ran = asyncio.run(migrate(url))
     if as_json:
         print_json({"migrated": ran})

@@ -49,7 +49,9 @@ def print_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, empt
         return
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]
-    click.echo("  ".join(name.upper().ljust(width) for name, width in zip(names, widths, strict=True)).rstrip())
+    click.echo(
+        "  ".join(name.upper().ljust(width) for name, width in zip(names, widths, strict=True)).rstrip()
+    )
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 

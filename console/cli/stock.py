@@ -17,7 +17,9 @@ COLUMNS = ("sku", "title", "location", "on_hand", "reserved", "free")
 
 
 @click.command()
-@click.option("--count", type=click.Path(path_type=Path, exists=True), help="CSV with sku and on_hand: a new count.")
+@click.option(
+    "--count", type=click.Path(path_type=Path, exists=True), help="CSV with sku and on_hand: a new count."
+)
 @click.option("--merchant", default="default", show_default=True)
 @click.option("--csv", "as_csv", is_flag=True)
 @click.option("--limit", default=10_000, show_default=True)
@@ -65,7 +67,8 @@ def read_counts(path: Path) -> list[tuple[str, int]]:
         sku, on_hand = uninert((row.get("sku") or "").strip()), (row.get("on_hand") or "").strip()
         if not sku or not on_hand.isdecimal():
             raise UsageProblem(
-                f"Line {number} of {path} is not a SKU with a whole number.", fix="Nothing was booked; the columns are sku,on_hand."
+                f"Line {number} of {path} is not a SKU with a whole number.",
+                fix="Nothing was booked; the columns are sku,on_hand.",
             )
         found.append((sku, int(on_hand)))
     return found

@@ -52,7 +52,9 @@ async def compare(hub: Hub, merchant_id: int, shops: Shops, connections: dict[st
         "checks": checked["checks"],
         "propagation_p50_ms": round(waits[len(waits) // 2]) if waits else 0,
         "propagation_p95_ms": round(waits[int(len(waits) * 0.95)]) if waits else 0,
-        "stock_pushes": sum(w.accepted for b in (shops.shopify.books, shops.woocommerce.books) for w in b.stock_writes),
+        "stock_pushes": sum(
+            w.accepted for b in (shops.shopify.books, shops.woocommerce.books) for w in b.stock_writes
+        ),
     }
     return verdict
 

@@ -49,9 +49,7 @@ class Shops:
         skus = self.rng.sample(sorted(self.supply), self.rng.choice((1, 1, 2)))
         basket = [(sku, self.rng.choice((1, 1, 1, 2))) for sku in skus]
         shop = self.rng.choice(("shopify", "woocommerce"))
-        order = (
-            self.shopify.checkout(basket) if shop == "shopify" else self.woocommerce.checkout(basket)
-        )
+        order = self.shopify.checkout(basket) if shop == "shopify" else self.woocommerce.checkout(basket)
         self.bought[shop] += order is not None
         return order is not None
 
@@ -93,7 +91,9 @@ async def open_shops(seed: int, orders: int) -> Shops:
         woocommerce.add_product(sku=sku, name=f"Thing {number}", price=price, quantity=quantity)
         shops.supply[sku] = quantity
     shopify.add_variant(sku="", title="Shop visit voucher", price="10.00", quantity=50)
-    shops.no_sku = woocommerce.add_product(sku=None, name="Handmade one-off", price="35.00", quantity=9).product_id
+    shops.no_sku = woocommerce.add_product(
+        sku=None, name="Handmade one-off", price="35.00", quantity=9
+    ).product_id
     for shop in (shopify, woocommerce):
         shops.served.append(await serve(shop.app()))
     return shops

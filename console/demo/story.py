@@ -57,7 +57,12 @@ async def tell_story(
     roles = [
         Process(
             role,
-            {**home.environment(servers.endpoints.database_url, servers.endpoints.redis_url, f"fairway_{role}"), **common},
+            {
+                **home.environment(
+                    servers.endpoints.database_url, servers.endpoints.redis_url, f"fairway_{role}"
+                ),
+                **common,
+            },
             home.directory / f"{role}.log",
         )
         for role in ("web", "worker")
@@ -65,7 +70,12 @@ async def tell_story(
     shops = await world.open_shops(seed, orders)
     try:
         async with running(*roles), pages():
-            environment = home.environment(servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_worker") | common
+            environment = (
+                home.environment(
+                    servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_worker"
+                )
+                | common
+            )
             settings = read_settings(environment)
             redis = open_redis(settings.redis_url) if settings.redis_url else None
             wake = RedisWake(redis) if redis else Silent()
@@ -75,7 +85,10 @@ async def tell_story(
                 await _sell(demo, orders, tell)
                 await _settle(demo, tell)
                 verdict = await compare(
-                    hub, demo.merchant_id, shops, dict(zip(("shopify", "woocommerce"), demo.connection_ids, strict=True))
+                    hub,
+                    demo.merchant_id,
+                    shops,
+                    dict(zip(("shopify", "woocommerce"), demo.connection_ids, strict=True)),
                 )
                 memory = sum(process.memory_mb() for process in roles)
             if redis:
@@ -129,7 +142,10 @@ async def _link(demo: Demo, tell: Tell) -> None:
             address = f"{demo.web.address}/hooks/{link.token}/{topic}"
             (shops.shopify if shop == "shopify" else shops.woocommerce).subscribe(topic, address)
     await count_stock(
-        hub, demo.merchant_id, [Counted(sku, count) for sku, count in shops.supply.items()], cause="first count"
+        hub,
+        demo.merchant_id,
+        [Counted(sku, count) for sku, count in shops.supply.items()],
+        cause="first count",
     )
 
     async def known() -> bool:
@@ -185,7 +201,7 @@ async def _until(true: Callable[[], Awaitable[bool]], what: str, patience_s: flo
     until = time.monotonic() + patience_s
     while not await true():
         if time.monotonic() > until:
-            raise FairwayError(f"Waited {patience_s:.0f} s for {what}.", fix="See worker.log in the demo's directory.")
+            raise FairwayError(
+                f"Waited {patience_s:.0f} s for {what}.", fix="See worker.log in the demo's directory."
+            )
         await asyncio.sleep(0.1)
-
-

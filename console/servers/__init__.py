@@ -47,7 +47,7 @@ def run_servers(directory: Path, *, log: Log) -> Iterator[Servers]:
     """Run what `DATABASE_URL` and `REDIS_URL` do not name, with its data in *directory*, during the block.
 
     An empty `REDIS_URL` means to run without one. *log* is called from other threads, too. Raises `Busy` when
-    another hub uses the directory, `UsageProblem` when the servers' user cannot get there, `FairwayError` when
+    another hub uses the directory, `UsageProblem` when the servers' user cannot go there, `FairwayError` if
     a server cannot be found or does not start.
     """
     database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")

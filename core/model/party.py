@@ -7,7 +7,8 @@ from core.model.value import Value
 
 class Address(Value):
     """A postal address. *region* is free text, *region_code* ISO 3166-2 without the country where known,
-    *country_code* ISO 3166-1 alpha-2."""
+    *country_code* ISO 3166-1 alpha-2.
+    """
 
     name: str | None = None
     company: str | None = None

@@ -18,7 +18,8 @@ from core.model.value import Value
 
 class Intake(StrEnum):
     """SHIP: reserve and ship. RESERVE_ONLY: hold the units, do not ship yet. RECORD_ONLY: keep it, touch no stock.
-    IGNORE: keep it out of lists; its bytes stay."""
+    IGNORE: keep it out of lists; its bytes stay.
+    """
 
     SHIP = "ship"
     RESERVE_ONLY = "reserve_only"
@@ -88,18 +89,20 @@ def decide_intake(
 
 def _fits(wanted: Conditions, order: Order, now: datetime, stock_since: datetime) -> bool:
     age = now - order.placed_at if order.placed_at else timedelta(0)
-    checks = (
-        (wanted.payment_status, lambda w: order.payment_status in w),
-        (wanted.source, lambda w: order.source in w),
-        (wanted.test, lambda w: order.test is w),
-        (wanted.cancelled, lambda w: order.cancelled is w),
-        (wanted.fulfilled_by_channel, lambda w: order.fulfilled_by_channel is w),
-        (wanted.fulfillment_status, lambda w: order.fulfillment_status in w),
-        (wanted.tag, lambda w: w in order.tags),
-        (wanted.older_than_days, lambda w: age > timedelta(days=w)),
-        (wanted.before_stock_count, lambda _: order.placed_at is not None and order.placed_at < stock_since),
+    return all(
+        (
+            wanted.payment_status is None or order.payment_status in wanted.payment_status,
+            wanted.source is None or order.source in wanted.source,
+            wanted.test is None or order.test is wanted.test,
+            wanted.cancelled is None or order.cancelled is wanted.cancelled,
+            wanted.fulfilled_by_channel is None or order.fulfilled_by_channel is wanted.fulfilled_by_channel,
+            wanted.fulfillment_status is None or order.fulfillment_status in wanted.fulfillment_status,
+            wanted.tag is None or wanted.tag in order.tags,
+            wanted.older_than_days is None or age > timedelta(days=wanted.older_than_days),
+            wanted.before_stock_count is None
+            or (order.placed_at is not None and order.placed_at < stock_since),
+        )
     )
-    return all(fits(value) for value, fits in checks if value is not None)
 
 
 def moves_stock(line: OrderLine, *, never: Iterable[str]) -> bool:

@@ -39,7 +39,9 @@ def token_hash(token: str) -> bytes:
 async def add_merchant(tx: Connection, name: str, ring: Keyring, now: datetime) -> int:
     """A new tenant with its own data key; raises `UsageProblem` when the name is taken."""
     try:
-        merchant_id: int = await tx.fetchval("SELECT nextval(pg_get_serial_sequence('merchants', 'merchant_id'))")
+        merchant_id: int = await tx.fetchval(
+            "SELECT nextval(pg_get_serial_sequence('merchants', 'merchant_id'))"
+        )
         sealed = ring.seal(BodyBox.new_key(), associated("merchant", merchant_id))
         await tx.execute("SELECT set_config('fairway.merchants', $1, true)", str(merchant_id))
         await tx.execute(
@@ -115,7 +117,13 @@ async def add_connection(
 
 
 async def put_credential(
-    tx: Connection, merchant_id: int, connection_id: int, field: str, ring_name: str, secret: str, ring: Keyring
+    tx: Connection,
+    merchant_id: int,
+    connection_id: int,
+    field: str,
+    ring_name: str,
+    secret: str,
+    ring: Keyring,
 ) -> None:
     """Seal and keep a secret as the current one; the one before stays accepted at position 1."""
     await tx.execute(
@@ -221,7 +229,9 @@ async def switch_push(tx: Connection, merchant_id: int, connection_id: int, *, o
 
 async def pushing(tx: Connection) -> set[tuple[int, int]]:
     """The (merchant, connection) pairs of the declared merchants that may be told what to sell."""
-    rows = await tx.fetch("SELECT merchant_id, connection_id FROM connections WHERE push_stock AND status = 'active'")
+    rows = await tx.fetch(
+        "SELECT merchant_id, connection_id FROM connections WHERE push_stock AND status = 'active'"
+    )
     return {(row["merchant_id"], row["connection_id"]) for row in rows}
 
 

@@ -51,7 +51,12 @@ class Database:
 
     @staticmethod
     async def connect(
-        url: str, *, size: int = 4, application: str = "fairway", statement_cache: int = 256, admin: bool = False
+        url: str,
+        *,
+        size: int = 4,
+        application: str = "fairway",
+        statement_cache: int = 256,
+        admin: bool = False,
     ) -> Database:
         """Open a pool; raises `FairwayError` when the role could see past row level security (unless *admin*)."""
         try:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-
 from core.store.database import Connection, Row, json_texts
 
 
@@ -183,9 +182,7 @@ async def backlog(tx: Connection) -> int:
     return int(await tx.fetchval("SELECT count(*) FROM todo"))
 
 
-async def fetch_wanted(
-    tx: Connection, wants: Sequence[tuple[int, int, str, str]], now: datetime
-) -> None:
+async def fetch_wanted(tx: Connection, wants: Sequence[tuple[int, int, str, str]], now: datetime) -> None:
     """Ask for orders to be looked at again: (merchant, connection, channel order id, reason)."""
     rows = sorted(set(wants))
     await tx.execute(
@@ -223,5 +220,3 @@ async def parked_list(tx: Connection, limit: int) -> list[dict[str, Any]]:
         limit,
     )
     return [dict(row) for row in rows]
-
-

@@ -24,10 +24,12 @@ async def take_dirty(tx: Connection, limit: int) -> list[tuple[int, int]]:
 
 async def free_by_level(tx: Connection, variants: Sequence[tuple[int, int]]) -> list[Row]:
     """For every level of (merchant, variant) pairs: its key, what is free behind it in units of the listing, and
-    its state. A channel location that no shelf is mapped to has nothing free and is left out."""
+    its state. A channel location that no shelf is mapped to has nothing free and is left out.
+    """
     return await tx.fetch(
         """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.desired AS before,
-             ll.predicted, ll.unseen, ll.maybe, coalesce(floor(sum(s.on_hand - s.reserved)::numeric / l.units), 0)::int AS free
+             ll.predicted, ll.unseen, ll.maybe,
+             coalesce(floor(sum(s.on_hand - s.reserved)::numeric / l.units), 0)::int AS free
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, variant_id)
            JOIN listing_levels ll USING (merchant_id, variant_id)
            JOIN listings l USING (merchant_id, connection_id, listing_id)
@@ -85,7 +87,9 @@ async def count_own_sales(tx: Connection, rows: Sequence[dict[str, Any]]) -> Non
              AS r (m, c, l, loc, q, y)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
-        *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "quantity", "maybe"),
+        *columns(
+            rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "quantity", "maybe"
+        ),
     )
 
 
@@ -196,7 +200,12 @@ async def refuse(
 
 
 async def close_attempts(
-    tx: Connection, merchant_id: int, connection_id: int, epoch: int, rows: Sequence[dict[str, Any]], now: datetime
+    tx: Connection,
+    merchant_id: int,
+    connection_id: int,
+    epoch: int,
+    rows: Sequence[dict[str, Any]],
+    now: datetime,
 ) -> None:
     """Write down how the attempts of this lease ended."""
     await tx.execute(
@@ -229,9 +238,12 @@ async def pending_count(tx: Connection) -> int:
     return int(await tx.fetchval("SELECT count(*) FROM listing_levels WHERE pending"))
 
 
-async def forget_unseen(tx: Connection, merchant_id: int, connection_id: int, before: datetime, now: datetime) -> int:
+async def forget_unseen(
+    tx: Connection, merchant_id: int, connection_id: int, before: datetime, now: datetime
+) -> int:
     """Give up on sales that were to come since *before*: a pull has shown that there are none. Returns how many
-    levels are levelled anew (somebody edited the count at the channel; the hub's count wins)."""
+    levels are levelled anew (somebody edited the count at the channel; the hub's count wins).
+    """
     rows = await tx.fetch(
         """SELECT listing_id, channel_location_id, variant_id FROM listing_levels
            WHERE merchant_id = $1 AND connection_id = $2 AND unseen > 0 AND unseen_at < $3""",

@@ -100,9 +100,7 @@ async def put_levels(
     )
 
 
-async def resolve(
-    tx: Connection, wanted: Sequence[tuple[int, int, str | None, str | None]]
-) -> list[Row]:
+async def resolve(tx: Connection, wanted: Sequence[tuple[int, int, str | None, str | None]]) -> list[Row]:
     """Listings and variants behind order lines given as (merchant, connection, channel item, sku).
 
     Row n answers wanted n: listing_id, variant_id, tracked, bundle, units. The channel's item wins; the SKU helps
@@ -139,7 +137,12 @@ async def default_location(tx: Connection, merchant_id: int) -> int:
 
 
 async def map_location_once(
-    tx: Connection, merchant_id: int, connection_id: int, channel_location_id: str, location_id: int, name: str
+    tx: Connection,
+    merchant_id: int,
+    connection_id: int,
+    channel_location_id: str,
+    location_id: int,
+    name: str,
 ) -> None:
     """Put a shelf behind a channel's location, unless somebody has chosen one already."""
     await tx.execute(
@@ -156,7 +159,7 @@ async def map_location_once(
 
 
 async def shelves_of(tx: Connection, connections: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
-    """connection -> the locations its orders may take from, in order of preference."""
+    """Connection -> the locations its orders may take from, in order of preference."""
     rows = await tx.fetch(
         """SELECT cl.connection_id, cl.location_id, min(cl.channel_location_id) AS first
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, connection_id)
@@ -248,6 +251,8 @@ async def put_variants(tx: Connection, merchant_id: int, skus: Sequence[str]) ->
         skus,
     )
     rows = await tx.fetch(
-        "SELECT sku, variant_id FROM variants WHERE merchant_id = $1 AND sku = ANY ($2::text[])", merchant_id, skus
+        "SELECT sku, variant_id FROM variants WHERE merchant_id = $1 AND sku = ANY ($2::text[])",
+        merchant_id,
+        skus,
     )
     return {row["sku"]: row["variant_id"] for row in rows}

@@ -57,7 +57,9 @@ async def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) ->
                 await connection.execute("SET LOCAL lock_timeout = '5s'")
                 await connection.execute(migration.sql)
                 await connection.execute(
-                    "INSERT INTO migrations (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
+                    "INSERT INTO migrations (name, checksum) VALUES ($1, $2)",
+                    migration.name,
+                    migration.checksum,
                 )
             ran.append(migration.name)
         return ran

@@ -88,14 +88,33 @@ async def update(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     )
 
 
-_STATE = (
-    "order_number placed_at changed_at fetched_at stored_at delivery_id intake channel_status payment_status "
-    "fulfillment_status cancelled_at gone_at currency total holds flags lowered document_hash document"
-).split()
+_STATE = [
+    "order_number",
+    "placed_at",
+    "changed_at",
+    "fetched_at",
+    "stored_at",
+    "delivery_id",
+    "intake",
+    "channel_status",
+    "payment_status",
+    "fulfillment_status",
+    "cancelled_at",
+    "gone_at",
+    "currency",
+    "total",
+    "holds",
+    "flags",
+    "lowered",
+    "document_hash",
+    "document",
+]
 
 
 def _written(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**row, "holds": text} for row, text in zip(rows, json_texts([r["holds"] for r in rows]), strict=True)]
+    return [
+        {**row, "holds": text} for row, text in zip(rows, json_texts([r["holds"] for r in rows]), strict=True)
+    ]
 
 
 async def mark_gone(tx: Connection, rows: Sequence[tuple[int, int, int]], now: datetime) -> None:
@@ -140,10 +159,24 @@ async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
              unit_price = excluded.unit_price, total = excluded.total""",
         *columns(
             rows,
-            *(
-                "merchant_id order_id line_id position sku channel_item_id title listing_id variant_id moves_stock "
-                "quantity quantity_cancelled quantity_fulfilled quantity_returned unit_price total"
-            ).split(),
+            *[
+                "merchant_id",
+                "order_id",
+                "line_id",
+                "position",
+                "sku",
+                "channel_item_id",
+                "title",
+                "listing_id",
+                "variant_id",
+                "moves_stock",
+                "quantity",
+                "quantity_cancelled",
+                "quantity_fulfilled",
+                "quantity_returned",
+                "unit_price",
+                "total",
+            ],
         ),
     )
 

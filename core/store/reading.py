@@ -31,7 +31,10 @@ async def whole_order(tx: Connection, order_id: int) -> dict[str, Any] | None:
     found = dict(row)
     for name, statement in (
         ("lines", "SELECT * FROM order_lines WHERE merchant_id = $1 AND order_id = $2 ORDER BY position"),
-        ("reservations", "SELECT * FROM reservations WHERE merchant_id = $1 AND order_id = $2 ORDER BY line_id"),
+        (
+            "reservations",
+            "SELECT * FROM reservations WHERE merchant_id = $1 AND order_id = $2 ORDER BY line_id",
+        ),
         ("shortages", "SELECT * FROM shortages WHERE merchant_id = $1 AND order_id = $2 ORDER BY line_id"),
         ("history", "SELECT * FROM order_events WHERE merchant_id = $1 AND order_id = $2 ORDER BY version"),
     ):

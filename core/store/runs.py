@@ -9,9 +9,7 @@ from typing import Any
 from core.store.database import Connection
 
 
-async def start(
-    tx: Connection, merchant_id: int, connection_id: int | None, kind: str, now: datetime
-) -> int:
+async def start(tx: Connection, merchant_id: int, connection_id: int | None, kind: str, now: datetime) -> int:
     """A run began; merchant 0 stands for work over many merchants."""
     return int(
         await tx.fetchval(

@@ -12,7 +12,8 @@ from core.store.database import Connection
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to do one kind of work for one connection until the lease ends. *rung* tells whether it was asked
-    for again meanwhile."""
+    for again meanwhile.
+    """
 
     merchant_id: int
     connection_id: int
@@ -22,9 +23,7 @@ class Lease:
     failures: int
 
 
-async def ring(
-    tx: Connection, kind: str, connections: Iterable[tuple[int, int]], due_at: datetime
-) -> None:
+async def ring(tx: Connection, kind: str, connections: Iterable[tuple[int, int]], due_at: datetime) -> None:
     """Make work of *kind* due for (merchant, connection) pairs at *due_at*, unless it is due earlier anyway."""
     wanted = sorted(set(connections))
     await tx.execute(
@@ -41,7 +40,9 @@ async def ring(
     )
 
 
-async def claim(tx: Connection, kinds: Iterable[str], now: datetime, lease_s: float, limit: int) -> list[Lease]:
+async def claim(
+    tx: Connection, kinds: Iterable[str], now: datetime, lease_s: float, limit: int
+) -> list[Lease]:
     """Take due work that nobody holds. Business due times are *now*'s; the lease runs on the database's clock."""
     rows = await tx.fetch(
         """UPDATE schedule s SET lease_until = clock_timestamp() + make_interval(secs => $3), epoch = s.epoch + 1
@@ -89,7 +90,8 @@ async def release(
     tx: Connection, lease: Lease, next_due: datetime, *, failed: bool = False, error: str = ""
 ) -> bool:
     """Give the lease back; the work is due again at *next_due*, or at once when it was rung meanwhile (unless it
-    *failed*, which waits). False when the lease was lost: then nothing is written."""
+    *failed*, which waits). False when the lease was lost: then nothing is written.
+    """
     status = await tx.execute(
         """UPDATE schedule SET lease_until = '-infinity',
              due_at = CASE WHEN rung <> $5 AND NOT $7 THEN least(due_at, $6) ELSE $6 END,

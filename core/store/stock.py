@@ -26,7 +26,8 @@ class Entry:
 
 async def lock(tx: Connection, variants: Iterable[tuple[int, int]]) -> list[Row]:
     """Balances of (merchant, variant) pairs at every location; locked in that order, so that no two
-    transactions wait for each other."""
+    transactions wait for each other.
+    """
     wanted = sorted(set(variants))
     return await tx.fetch(
         """SELECT s.merchant_id, s.variant_id, s.location_id, s.on_hand, s.reserved
@@ -108,7 +109,8 @@ async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: dat
 
 async def mark_dirty(tx: Connection, variants: Iterable[tuple[int, int]], now: datetime) -> None:
     """Say that listings of (merchant, variant) must be levelled anew. Locks a mark that is there: levelling that
-    runs now may not take it away before we have committed."""
+    runs now may not take it away before we have committed.
+    """
     wanted = sorted(set(variants))
     await tx.execute(
         """INSERT INTO dirty AS d (merchant_id, variant_id, since)

@@ -29,7 +29,7 @@ RING_S = 0.05  # what the bell may take
 log = get_log("intake")
 
 
-class NotStored(FairwayError):  # noqa: N818 - it may be stored after all
+class NotStored(FairwayError):
     """No commit was seen in time. The delivery may be stored all the same: sent again, it counts once."""
 
 

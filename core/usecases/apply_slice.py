@@ -89,7 +89,9 @@ async def apply_slice(tx: Connection, items: Sequence[Item], now: datetime) -> A
         done.levels_dirty = await move_stock(tx, [_want(state) for state in incoming], now)
     if gone:
         done.levels_dirty |= await _gone(tx, gone, now)
-    unreadable = [(i.claimed, i.topic, _reasons(i.reading)) for i in items if isinstance(i.reading, Unreadable)]
+    unreadable = [
+        (i.claimed, i.topic, _reasons(i.reading)) for i in items if isinstance(i.reading, Unreadable)
+    ]
     if unreadable:
         await deliveries.park(tx, unreadable, now)
         done.parked = len(unreadable)
@@ -334,7 +336,11 @@ async def _notices(
             continue
         done.notices += 1
         where = (item.claimed.merchant_id, item.claimed.connection_id)
-        if notice.subject == "order" and notice.change in (Change.CHANGED, Change.DELETED) and notice.resource_id:
+        if (
+            notice.subject == "order"
+            and notice.change in (Change.CHANGED, Change.DELETED)
+            and notice.resource_id
+        ):
             wants.append((*where, notice.resource_id, f"the channel says it is {notice.change}"))
         elif notice.subject == "product" and notice.change is not Change.NONE:
             catalogs.add(where)

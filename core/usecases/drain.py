@@ -131,7 +131,9 @@ async def _set_back(hub: Hub, item: Claimed, error: Exception) -> None:
     """One delivery failed by itself: try it again later, or park it when it had its tries."""
     log.warning(
         "a delivery could not be applied",
-        extra={"fields": {"delivery": item.delivery_id, "attempts": item.attempts, "error": type(error).__name__}},
+        extra={
+            "fields": {"delivery": item.delivery_id, "attempts": item.attempts, "error": type(error).__name__}
+        },
         exc_info=error,
     )
     said = error.message if isinstance(error, FairwayError) else type(error).__name__

@@ -30,7 +30,11 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
         return 0
     await orders.lock_ids(tx, merchant_id, sorted({row["order_id"] for row in rows}))
     # Read again under the lock: a drain may have changed them meanwhile.
-    rows = [r for r in await stock.open_shortages(tx, merchant_id, BATCH) if r["order_id"] in {x["order_id"] for x in rows}]
+    rows = [
+        r
+        for r in await stock.open_shortages(tx, merchant_id, BATCH)
+        if r["order_id"] in {x["order_id"] for x in rows}
+    ]
     keys = [merchant_id] * len(rows), [row["order_id"] for row in rows]
     shelves = Shelves()
     for balance in await stock.lock(tx, {(merchant_id, row["variant_id"]) for row in rows}):

@@ -44,7 +44,9 @@ async def _run(hub: Hub, lease: Lease, work: Work, next_due: NextDue) -> None:
     try:
         result = await work(hub, lease)
     except LostLease:
-        log.info("a lease was lost", extra={"fields": {"kind": lease.kind, "connection": lease.connection_id}})
+        log.info(
+            "a lease was lost", extra={"fields": {"kind": lease.kind, "connection": lease.connection_id}}
+        )
     except ChannelError as error:
         await _failed(hub, lease, started, error)
     except FairwayError as error:
@@ -52,7 +54,9 @@ async def _run(hub: Hub, lease: Lease, work: Work, next_due: NextDue) -> None:
     except RETRYABLE:
         raise
     except Exception as error:
-        log.exception("work failed", extra={"fields": {"kind": lease.kind, "connection": lease.connection_id}})
+        log.exception(
+            "work failed", extra={"fields": {"kind": lease.kind, "connection": lease.connection_id}}
+        )
         pause = timedelta(seconds=min(900, 5 * 2 ** min(lease.failures, 8)))
         await _release(hub, lease, started, hub.clock() + pause, "failed", {}, type(error).__name__)
     else:

@@ -45,7 +45,9 @@ async def link_account(
     manifest = connector.manifest
     missing = [field for field in manifest.credentials if not credentials.get(field)]
     if missing:
-        raise UsageProblem(f"{manifest.name} needs {', '.join(missing)}.", fix=f"See connectors/{channel}/README.md.")
+        raise UsageProblem(
+            f"{manifest.name} needs {', '.join(missing)}.", fix=f"See connectors/{channel}/README.md."
+        )
     if hub.settings.outbound is None:
         raise FairwayError("There is no outbound key to seal these credentials with.")
     line = Line(connector, settings, credentials, hub.send, hub.clock)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,8 +28,8 @@ LineKey = tuple[int, str]  # order, line
 class Want:
     """An order whose lines ask something of the shelves. *order* is None when it is gone at the channel.
 
-    *cause* names what made this happen, once: a delivery, a match. *lowers* says that the channel has taken these units off its own count; *lowered_before* that we knew;
-    *compares* that it never lets a write wipe out a sale.
+    *cause* names what made this happen, once: a delivery, a match. *lowers* says that the channel has taken these
+    units off its own count; *lowered_before* that we knew; *compares* that it never lets a write wipe out a sale.
     """
 
     merchant_id: int
@@ -121,7 +121,9 @@ async def _resolve(tx: Connection, wants: Sequence[Want], before: dict[LineKey, 
         line.quantity_before = known["quantity"] if known else 0
         line.moves = moves_stock(line.line, never=line.want.never_stock) and row["tracked"] is not False
         if line.moves and line.variant_id is None and line.want.intake.reserves:
-            named = f"the SKU {line.line.sku[:80]!r}" if line.line.sku else f"{line.line.title[:80]!r} (no SKU)"
+            named = (
+                f"the SKU {line.line.sku[:80]!r}" if line.line.sku else f"{line.line.title[:80]!r} (no SKU)"
+            )
             line.hold = _hold(line, "unmapped_sku", "sku", f"no variant is known for {named}")
     return lines
 

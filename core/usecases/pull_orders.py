@@ -10,6 +10,7 @@ from core.errors import ChannelError, ErrorCode
 from core.hub import Hub
 from core.net import drive
 from core.store import connections, levels, runs, schedule
+from core.store.database import Connection
 from core.store.schedule import Lease, held
 from core.usecases.lease import LostLease
 from core.usecases.store_page import store_page
@@ -65,7 +66,11 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
 
 
 async def _advance(
-    hub: Hub, tx: connections.Connection, lease: Lease, checkpoint: tuple[datetime, int] | None, until: datetime
+    hub: Hub,
+    tx: Connection,
+    lease: Lease,
+    checkpoint: tuple[datetime, int] | None,
+    until: datetime,
 ) -> bool:
     moved = await runs.advance(
         tx,

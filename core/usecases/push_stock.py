@@ -82,16 +82,27 @@ async def _tell(
             written = await drive(connector.push_stock(writes), line)
     except TimeoutError:
         failure = ChannelError(ErrorCode.TIMEOUT, "the channel was too slow for one batch")
-        await _write_back(hub, lease, rows, [_failed(write, failure) for write in writes], done, compares=compares)
+        await _write_back(
+            hub, lease, rows, [_failed(write, failure) for write in writes], done, compares=compares
+        )
         raise failure from None
     except ChannelError as error:
-        await _write_back(hub, lease, rows, [_failed(write, error) for write in writes], done, compares=compares)
+        await _write_back(
+            hub, lease, rows, [_failed(write, error) for write in writes], done, compares=compares
+        )
         raise
     await _write_back(hub, lease, rows, written, done, compares=compares)
 
 
 def _write(lease: Lease, row: Row) -> StockWrite:
-    wish = (lease.connection_id, row["listing_id"], row["channel_location_id"], row["desired_seq"], row["desired"], row["unseen"])
+    wish = (
+        lease.connection_id,
+        row["listing_id"],
+        row["channel_location_id"],
+        row["desired_seq"],
+        row["desired"],
+        row["unseen"],
+    )
     digest = hashlib.sha256(repr(wish).encode()).hexdigest()
     return StockWrite(
         channel_stock_id=row["channel_stock_id"],
@@ -113,17 +124,32 @@ def _failed(write: StockWrite, error: ChannelError) -> StockWritten:
 
 
 async def _write_back(
-    hub: Hub, lease: Lease, rows: Sequence[Row], written: Sequence[StockWritten], done: Pushed, *, compares: bool
+    hub: Hub,
+    lease: Lease,
+    rows: Sequence[Row],
+    written: Sequence[StockWritten],
+    done: Pushed,
+    *,
+    compares: bool,
 ) -> None:
     now = hub.clock()
     confirmed, refused, attempts = [], [], []
     for row, result in zip(rows, written, strict=True):
         code = ErrorCode(result.error) if result.error else None
         sure = code in _SURE
-        attempts.append({**_key(row), "outcome": _outcome(code, sure), "written": result.written, "message": result.message[:300]})
+        attempts.append(
+            {
+                **_key(row),
+                "outcome": _outcome(code, sure),
+                "written": result.written,
+                "message": result.message[:300],
+            }
+        )
         if code is None:
             unseen = row["unseen"] + result.unseen
-            confirmed.append({**dict(row), "written": result.written, "unseen": unseen, "fresh": result.unseen})
+            confirmed.append(
+                {**dict(row), "written": result.written, "unseen": unseen, "fresh": result.unseen}
+            )
             done.unseen += result.unseen
         else:
             refused.append(
@@ -153,7 +179,7 @@ def _key(row: Row) -> dict[str, Any]:
     return {"listing_id": row["listing_id"], "channel_location_id": row["channel_location_id"]}
 
 
-def _outcome(code: ErrorCode | None, sure: bool) -> str:  # noqa: FBT001 - both are facts of one answer
+def _outcome(code: ErrorCode | None, sure: bool) -> str:
     if code is None:
         return "ok"
     if code is ErrorCode.RATE_LIMITED:
@@ -167,8 +193,6 @@ def _pause(code: ErrorCode, result: StockWritten) -> timedelta:
     if error.recovery is Recovery.ASK or code is ErrorCode.NOT_FOUND:
         return timedelta(hours=1)
     return pause_after(error, 0)
-
-
 
 
 async def next_push(hub: Hub, lease: Lease, _result: object) -> datetime:

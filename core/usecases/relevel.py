@@ -29,7 +29,8 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
             return Releveled(0, 0)
         await declare(tx, {merchant_id for merchant_id, _ in dirty})
         rows = [
-            {**dict(row), "desired": desired_level(row["free"])} for row in await levels.free_by_level(tx, dirty)
+            {**dict(row), "desired": desired_level(row["free"])}
+            for row in await levels.free_by_level(tx, dirty)
         ]
         told = {(row["merchant_id"], row["connection_id"]) for row in rows if _to_tell(row)}
         if told:

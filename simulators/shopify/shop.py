@@ -158,7 +158,9 @@ class Shop:
         self.orders[order.key] = order
         self.by_created.add(at, order.order_id, order)
         self.by_updated.add(at, order.order_id, order)
-        self.books.sales.extend(Sale(order.key, variant.sku, quantity, self.now()) for variant, quantity in wanted)
+        self.books.sales.extend(
+            Sale(order.key, variant.sku, quantity, self.now()) for variant, quantity in wanted
+        )
         self.tell("orders/create", order)
         if financial_status == "paid":
             self.tell("orders/paid", order)

@@ -144,7 +144,9 @@ class Catalogue:
             if line.product is None or not line.quantity:
                 continue
             line.off_shelf = line.quantity
-            self.books.sales.append(Sale(str(order.order_id), line.product.shown_sku, line.quantity, self.exact()))
+            self.books.sales.append(
+                Sale(str(order.order_id), line.product.shown_sku, line.quantity, self.exact())
+            )
             (line.product.parent or line.product).total_sales += line.quantity
             holder = line.product.holder
             if holder is not None:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from replay_rig import Running, run_hub
+
 from console.demo import shops as world
 from console.demo.shops import Shops
 from core.hub import Hub
@@ -14,7 +16,6 @@ from core.store import connections, schedule
 from core.usecases.count_stock import Counted, count_stock
 from core.usecases.link_account import link_account
 from jobs.work import Worker
-from replay_rig import Running, run_hub
 from simulators.courier import Courier
 from simulators.serving import serve
 from simulators.shopify import ShopifySimulator

@@ -134,7 +134,9 @@ class Running:
         worker = Worker(self.hub)
         for _ in range(LOOKS):
             await worker.look()
-            if not await self.admin.fetchval("SELECT (SELECT count(*) FROM todo) + (SELECT count(*) FROM fetches)"):
+            if not await self.admin.fetchval(
+                "SELECT (SELECT count(*) FROM todo) + (SELECT count(*) FROM fetches)"
+            ):
                 return
         raise AssertionError(f"not at rest after {LOOKS} looks")
 

@@ -17,10 +17,23 @@ from console.demo.books import compare
 from core.flow import decode
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-NUMBERS = (
-    "sent accepted rejected deduplicated orders holds parked stock_pushes lost duplicated oversold "
-    "oversold_explained invariants_violated propagation_p95_ms seconds"
-).split()
+NUMBERS = [
+    "sent",
+    "accepted",
+    "rejected",
+    "deduplicated",
+    "orders",
+    "holds",
+    "parked",
+    "stock_pushes",
+    "lost",
+    "duplicated",
+    "oversold",
+    "oversold_explained",
+    "invariants_violated",
+    "propagation_p95_ms",
+    "seconds",
+]
 
 
 async def test_the_demo_balances_its_books_and_says_so_in_one_json_object(tmp_path: Path) -> None:

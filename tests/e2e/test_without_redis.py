@@ -88,7 +88,7 @@ async def test_redis_stopped_in_the_middle_of_a_drain_leaves_nothing_behind(
     monkeypatch.setenv("DATABASE_URL", fresh)
     monkeypatch.delenv("REDIS_URL", raising=False)
     with run_servers(own_directory, log=print) as bell:
-        async with open_desk(fresh, bell.redis_url, own_directory) as desk:
+        async with open_desk(fresh, bell.endpoints.redis_url, own_directory) as desk:
             for batch in range(0, ORDERS, 250):
                 await desk.rig.deliver(*_states(desk, range(batch + 1, batch + 251)))
             assert await desk.left() == 2 * ORDERS
@@ -158,12 +158,12 @@ async def test_forged_jobs_have_no_effect_and_the_bell_goes_on_ringing(
     monkeypatch.delenv("REDIS_URL", raising=False)
     sprung = own_directory / "sprung"
     with run_servers(own_directory, log=print) as bell:
-        redis = open_redis(bell.redis_url)
-        async with open_desk(fresh, bell.redis_url, own_directory) as desk, running(desk.worker):
+        redis = open_redis(bell.endpoints.redis_url)
+        async with open_desk(fresh, bell.endpoints.redis_url, own_directory) as desk, running(desk.worker):
             for number, job in enumerate(_forged(sprung)):
                 await redis.set(f"arq:job:forged-{number}", job)
                 await redis.zadd(QUEUE, {f"forged-{number}": 1})
-            await redis.zadd(QUEUE, {"without-a-job": 1, "\ud83d\ude00" * 0 + "x" * 5_000: 1})
+            await redis.zadd(QUEUE, {"without-a-job": 1, "x" * 5_000: 1})
             await _queue_is_empty(redis)
 
             await desk.rig.deliver(desk.rig.order(1, ("MUG-B", 2), changed=desk.rig.clock()))

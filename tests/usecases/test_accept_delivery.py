@@ -89,7 +89,7 @@ async def both_lanes_busy(
         for number in range(accept_delivery.LANES):
             busy.append(asyncio.create_task(intake.accept(delivery(merchant, b"busy %d" % number))))
             async with asyncio.timeout(5):
-                while intake._open_lanes <= number or intake._queue:  # noqa: ASYNC110 - it tells nobody
+                while intake._open_lanes <= number or intake._queue:
                     await asyncio.sleep(0)
         yield busy
 

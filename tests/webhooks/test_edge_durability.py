@@ -30,7 +30,7 @@ async def _commits_blocked(database: Database) -> AsyncIterator[None]:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what it waits for tells nobody
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -8,8 +8,7 @@ from base64 import b64encode
 
 from woo_sim_rig import HOOK_SECRET, Clock, Hub, Rest
 
-from simulators.courier import Faults
-from simulators.courier import Courier
+from simulators.courier import Courier, Faults
 from simulators.woocommerce import SimOrder, WooCommerceSimulator
 
 
