@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from core.hub import Hub
 from core.log import get_log
 from core.store.database import RETRYABLE
-from core.usecases.drain import SLICE, drain
+from core.usecases.drain import drain
 from core.usecases.fetch_orders import fetch_orders, next_fetch
 from core.usecases.fill_shortages import fill_shortages
 from core.usecases.lease import run_due
@@ -17,7 +17,6 @@ from core.usecases.probe import next_probe, probe
 from core.usecases.pull_catalog import next_catalog, pull_catalog
 from core.usecases.pull_orders import next_pull, pull_orders
 from core.usecases.push_stock import next_push, push_stock
-from core.usecases.relevel import SLICE as VARIANTS
 from core.usecases.relevel import relevel
 from core.usecases.settle_unmapped import settle_unmapped
 
@@ -27,13 +26,13 @@ log = get_log("jobs")
 
 
 async def _drain(hub: Hub) -> bool:
-    return (await drain(hub)).claimed >= SLICE // 2
+    return (await drain(hub)).claimed > 0
 
 
 async def _relevel(hub: Hub) -> bool:
     await settle_unmapped(hub)
     await fill_shortages(hub)
-    return (await relevel(hub)).variants >= VARIANTS
+    return (await relevel(hub)).variants > 0
 
 
 async def _pull(hub: Hub) -> bool:

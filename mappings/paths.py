@@ -72,7 +72,8 @@ def _many_steps(path: Path) -> Callable[[Any], Any]:
     return read
 
 
-def _off(value: Any, path: Path) -> None:
+def _off(value: Any, path: Path) -> Any:
     """Below nothing is nothing, and so it is below something else where the path is optional."""
-    if value is not None and not path.optional:
-        raise Unmapped("invalid_value", path, "lies below something that is not an object")
+    if value is None or path.optional:
+        return None
+    raise Unmapped("invalid_value", path, "lies below something that is not an object")

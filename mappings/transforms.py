@@ -30,9 +30,9 @@ _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def text(value: Any) -> str:
-    """Text as it can be stored: NUL dropped, lone surrogates replaced, cut at 10,000 characters.
+    r"""Text as it can be stored: NUL dropped, lone surrogates replaced, cut at 10,000 characters.
 
-    >>> text("a\\x00b"), text(12)
+    >>> text("a\x00b"), text(12)
     ('ab', '12')
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
@@ -149,7 +149,11 @@ def money_set(value: Any) -> Money | None:
     shop = _bag_side(value, "shop_money", "shopMoney")
     if shop is None:
         raise ValueError("the money bag has no shop money")
-    seen = _bag_side(value, "presentment_money", "presentmentMoney") or shop
+    try:
+        seen = _bag_side(value, "presentment_money", "presentmentMoney") or shop
+    except ValueError:
+        _in_currency(*shop)  # of two faults the shop's own is told
+        raise
     if all(isinstance(part, str) for part in (*shop, *seen)):
         return _repeated_bag(*shop, *seen)
     return _bag(*shop, *seen)

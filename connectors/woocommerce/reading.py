@@ -86,6 +86,9 @@ def _finish(
     odd: list[Problem],
 ) -> None:
     problems[:] = [*_without_echoes(problems, payload.get("currency")), *odd]
+    told = {problem.pointer for problem in problems}
+    if values["total"] is None and values["currency"] and "/total" not in told:
+        problems.append(Problem(code="missing_value", pointer="/total", message="is empty"))
     items = [item for item in payload["line_items"] if isinstance(item, dict)]
     _finish_lines(values["lines"], items)
     finish_amounts(values)
