@@ -48,7 +48,7 @@ async def run_worker(
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
     if redis:
-        await redis.aclose()
+        await redis.aclose(close_connection_pool=True)
 
 
 class _Bell:

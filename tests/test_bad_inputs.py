@@ -30,14 +30,27 @@ SHOPIFY: dict[str, Any] = {
     "currency": "EUR",
     "financial_status": "paid",
     "customer_locale": "de",
-    "shipping_address": {"name": "Mia Sommer", "address1": "Hauptstr. 3", "city": "Bonn", "country_code": "DE"},
+    "shipping_address": {
+        "name": "Mia Sommer",
+        "address1": "Hauptstr. 3",
+        "city": "Bonn",
+        "country_code": "DE",
+    },
     "total_line_items_price": "20.00",
     "total_discounts": "0.00",
     "total_tax": "0.00",
     "total_price": "20.00",
     "taxes_included": True,
     "line_items": [
-        {"id": 71, "variant_id": 34, "product_id": 3, "sku": "MUG-B", "title": "Mug", "quantity": 2, "price": "10.00"}
+        {
+            "id": 71,
+            "variant_id": 34,
+            "product_id": 3,
+            "sku": "MUG-B",
+            "title": "Mug",
+            "quantity": 2,
+            "price": "10.00",
+        }
     ],
     "shipping_lines": [],
     "refunds": [],
@@ -120,9 +133,13 @@ PARKED_BODIES = [
     pytest.param(b"[" * 100_000, id="52-opened-a-hundred-thousand-times"),
     pytest.param(b"[" * 100_000 + b"]" * 100_000, id="52-nested-a-hundred-thousand-deep"),
     pytest.param(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, id="52-objects-nested-as-deep"),
-    pytest.param(b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', id="75-xml-with-an-entity"),
+    pytest.param(
+        b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', id="75-xml-with-an-entity"
+    ),
     pytest.param(b"id=1&quantity=2", id="76-a-form"),
-    pytest.param(b'--x\r\nContent-Disposition: form-data; name="id"\r\n\r\n1\r\n--x--\r\n', id="76-multipart"),
+    pytest.param(
+        b'--x\r\nContent-Disposition: form-data; name="id"\r\n\r\n1\r\n--x--\r\n', id="76-multipart"
+    ),
 ]
 
 
@@ -201,7 +218,9 @@ def test_55_56_a_number_that_is_none_is_parked_where_stock_depends_on_it(
 
 
 @each_channel
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "1e-999", "9" * 5_000, '"NaN"', "1e20", '"1e20"'])
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "1e999", "1e-999", "9" * 5_000, '"NaN"', "1e20", '"1e20"']
+)
 def test_55_56_60_a_total_that_is_no_amount_is_held(number: str, channel: str) -> None:
     order = ordered(read(channel, body_with(channel, TOTAL[channel], number)))
 
@@ -219,13 +238,17 @@ def test_57_58_a_long_id_keeps_every_digit_as_a_number_and_as_text(
 
 
 @each_channel
-@pytest.mark.parametrize("written", ["501.0", '" 501"', '"0501"', '"501 "', '"５０１"', "true", "-501", '"5_01"', "{}"])
+@pytest.mark.parametrize(
+    "written", ["501.0", '" 501"', '"0501"', '"501 "', '"\uff15\uff10\uff11"', "true", "-501", '"5_01"', "{}"]
+)
 def test_58_an_id_written_otherwise_is_parked(written: str, channel: str) -> None:
     assert isinstance(read(channel, body_with(channel, "id", written)), Unreadable)
 
 
 @each_channel
-@pytest.mark.parametrize("written", ["19.999999999999999999", "1e-30", "1_0", "１２", "", " 20.00", "+20", "0x14", "20,00"])
+@pytest.mark.parametrize(
+    "written", ["19.999999999999999999", "1e-30", "1_0", "\uff11\uff12", "", " 20.00", "+20", "0x14", "20,00"]
+)
 def test_59_a_price_written_otherwise_is_held_and_never_guessed(written: str, channel: str) -> None:
     order = ordered(read(channel, body_with(channel, TOTAL[channel], f'"{written}"')))
 
@@ -317,7 +340,7 @@ def test_64_a_total_that_the_lines_do_not_make_is_flagged_and_held(total: str, c
     [
         "0000-00-00T00:00:00", "2026-11-20", "2026-11-20T10:00:00+25:00", "2026-11-20T24:00:00Z",
         "2026-11-20T10:60:00Z", "9999-12-31T23:59:59Z", "1e18", "2026-W47-5T10:00:00Z", "2026-11-20 10:00",
-        "Fri, 20 Nov 2026 10:00:00 GMT", "２０２６-11-20T10:00:00Z", "2026-02-30T10:00:00Z",
+        "Fri, 20 Nov 2026 10:00:00 GMT", "\uff12\uff10\uff12\uff16-11-20T10:00:00Z", "2026-02-30T10:00:00Z",
     ],
 )  # fmt: skip
 def test_72_a_time_written_otherwise_is_held_and_never_guessed(written: str, channel: str) -> None:

@@ -19,7 +19,7 @@ def finish_line(line: dict[str, Any]) -> None:
         line["discount_total"] = _with(subtotal, subtotal.amount - total.amount)
 
 
-def _unit_price(subtotal: Decimal, quantity: int) -> Decimal:
+def _unit_price(subtotal: Decimal, quantity: int | Decimal) -> Decimal:
     price = subtotal / quantity
     exact = price * quantity == subtotal and int(price.as_tuple().exponent) >= -6
     return price if exact else price.quantize(_UNIT_PRICE, ROUND_HALF_UP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,7 @@ def read_woo_order(payload: dict[str, Any], overrides: Overrides, body: bytes) -
 
 
 def _tidied(payload: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """*payload* with PHP's odd lists made lists and quantities made whole; what had to be rounded is told."""
+    """*payload* with PHP's odd lists made lists; quantities that are not whole are set aside and told."""
     tidy = dict(payload)
     for name in _LISTS:
         if isinstance(tidy.get(name), dict):  # PHP writes a list with gaps as an object
@@ -74,6 +75,7 @@ def _whole(line: dict[str, Any], index: int, odd: list[Problem]) -> dict[str, An
     if whole != quantity:
         message = f"{quantity} is not a whole number; {whole} are reserved"
         odd.append(Problem(code="invalid_value", pointer=f"/line_items/{index}/quantity", message=message))
+        return {**line, "quantity": whole, "fraction": quantity}
     return {**line, "quantity": whole}
 
 
@@ -112,6 +114,7 @@ def _finish_lines(lines: list[dict[str, Any]], items: list[dict[str, Any]]) -> N
     parents = metadata.bundle_parents(items)
     titles = {line["line_id"]: line["title"] for line in lines}
     for line, item in zip(lines, items, strict=True):
+        line["quantity"] = item.get("fraction", line["quantity"])
         finish_line(line)
         parent_name = metadata.text(item.get("parent_name"))
         if parent_name and line["title"] and line["title"].startswith(f"{parent_name} - "):
@@ -153,9 +156,9 @@ def _finish_units(values: dict[str, Any], items: list[dict[str, Any]]) -> None:
         values["closed_at"] = None  # the time stays when a completed order is opened again
     for line in values["lines"]:
         if done:
-            line["quantity_fulfilled"] = line["quantity"]
+            line["quantity_fulfilled"] = math.ceil(line["quantity"])
         elif status in ("cancelled", "trash", "refunded"):
-            line["quantity_cancelled"] = line["quantity"]
+            line["quantity_cancelled"] = math.ceil(line["quantity"])
 
 
 def _payment_status(

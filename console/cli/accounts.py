@@ -7,7 +7,7 @@ import sys
 import click
 
 from console.cli.show import hub_here, print_json, print_table, run
-from core.errors import Missing, UsageProblem
+from core.errors import ChannelError, Missing, UsageProblem
 
 
 @click.command()
@@ -43,7 +43,11 @@ def connect(
         raise UsageProblem(f"There is no channel {channel!r}.", fix="See `fairway channels`.")
     given = dict(_pair(item) for item in settings)
     keys = {field: _from_file(value) for field, value in (_pair(item) for item in secrets)}
-    for field in (*connector.manifest.credentials, *connector.manifest.webhook_secrets):
+    fields = (*connector.manifest.credentials, *connector.manifest.webhook_secrets)
+    for kind, words, known in (("secret", keys, fields), ("setting", given, connector.manifest.settings)):
+        if unknown := sorted(set(words) - set(known)):
+            raise UsageProblem(f"{channel} has no {kind} {unknown[0]!r}.", fix=f"It has {', '.join(known)}.")
+    for field in fields:
         if field not in keys and sys.stdin.isatty():
             keys[field] = click.prompt(field, hide_input=True, default="", show_default=False)
 
@@ -58,7 +62,13 @@ def connect(
                 credentials=keys,
             )
             address = (public_url or hub.settings.public_url).rstrip("/")
-            topics = await subscribe(hub, link, address) if address else ()
+            topics: tuple[str, ...] = ()
+            try:
+                topics = await subscribe(hub, link, address) if address else ()
+            except (
+                ChannelError
+            ) as error:  # the account is linked all the same, and its token is shown only now
+                click.echo(f"No webhook could be registered ({error}); orders are pulled.", err=True)
             return {
                 "connection_id": link.connection_id,
                 "account": link.account,
@@ -92,7 +102,10 @@ def _from_file(value: str) -> str:
         raise UsageProblem(
             "A secret on the command line stays in the history.", fix="Give it as FIELD=@file."
         )
-    return Path(value[1:]).read_text("utf-8").strip()
+    try:
+        return Path(value[1:]).read_text("utf-8").strip()
+    except OSError as error:
+        raise UsageProblem(f"{value[1:]} cannot be read ({error.strerror}).") from None
 
 
 @click.command("connections")

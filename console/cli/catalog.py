@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ COLUMNS = (
     "desired",
     "confirmed",
 )
+MOST_UNITS = 1_000_000  # of a variant in one listing
 
 
 @click.command()
@@ -32,7 +34,7 @@ COLUMNS = (
 )
 @click.option(
     "--match",
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="CSV with connection, channel_item_id, variant, units.",
 )
 @click.option("--refresh", is_flag=True, help="Ask the channels for their catalogues now.")
@@ -77,36 +79,72 @@ def catalog(as_csv: bool, match: Path | None, refresh: bool, as_json: bool) -> N
 async def _match(hub: Any, merchants: list[int], path: Path) -> int:
     from core.store import connections, listings
 
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    wanted = read_matches(path)
+    async with hub.database.transaction(merchants) as tx:
+        known = await connections.linked_all(tx)
+    unknown = {name for name, *_ in wanted} - {item.name for item in known}
+    if unknown:
+        raise UsageProblem(
+            f"{path} names a connection that is not there: {min(unknown)!r}.", fix="Nothing was changed."
+        )
     count = 0
     for merchant_id in merchants:
-        async with hub.database.transaction([merchant_id]) as tx:
-            ids = {item.name: item.connection_id for item in await connections.linked_all(tx)}
-            wanted = []
-            for number, row in enumerate(rows, 2):
-                if not row.get("variant") or row.get("connection") not in ids:
-                    continue
-                units = (row.get("units") or "1").strip()
-                if not units.isdecimal() or int(units) < 1:
-                    raise UsageProblem(
-                        f"Line {number} of {path}: units {units!r} is not a count.",
-                        fix="Nothing was changed.",
-                    )
-                wanted.append(
-                    (ids[row["connection"]], row["channel_item_id"], uninert(row["variant"]), int(units))
-                )
-            if wanted:
-                count += await listings.match_by_hand(tx, merchant_id, wanted, hub.clock())
+        ids = {item.name: item.connection_id for item in known if item.merchant_id == merchant_id}
+        rows = [(ids[name], *match) for name, *match in wanted if name in ids]
+        if rows:
+            async with hub.database.transaction([merchant_id]) as tx:
+                count += await listings.match_by_hand(tx, merchant_id, rows, hub.clock())
     await hub.wake.ring("relevel")
     return count
 
 
+def read_matches(path: Path) -> list[tuple[str, str, str, int]]:
+    """(connection, channel item, variant's SKU, units) of every line that names a variant; raises `UsageProblem`."""
+    found = {}
+    for number, row in read_rows(path, ("connection", "channel_item_id", "variant")):
+        units = row.get("units") or "1"
+        if not row["variant"]:
+            continue
+        if not units.isdecimal() or not 1 <= int(units) <= MOST_UNITS:
+            raise UsageProblem(
+                f"Line {number} of {path}: units {units!r} is not a count.", fix="Nothing was changed."
+            )
+        # A listing at several locations has several lines.
+        match = (row["connection"], row["channel_item_id"], row["variant"], int(units))
+        if found.setdefault(match[:2], match) != match:
+            raise UsageProblem(
+                f"Line {number} of {path} matches a listing again, otherwise.", fix="Nothing was changed."
+            )
+    return list(found.values())
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and trimmed cells of each row of a CSV file; raises `UsageProblem` when it is not one."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="")
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            if missing:
+                raise UsageProblem(
+                    f"{path} has no column {missing[0]!r}.",
+                    fix=f"Its first line names them: {','.join(columns)}.",
+                )
+            for row in reader:
+                yield reader.line_num, {name: uninert((row[name] or "").strip()) for name in row if name}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageProblem(f"{path} is not a CSV file in UTF-8 ({error}).") from None
+
+
 def inert(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula gets a quote in front."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and _runs(value) else value
 
 
 def uninert(value: str) -> str:
     """What `inert` wrote, back again."""
-    return value[1:] if value[:1] == "'" and value[1:2] in ("=", "+", "-", "@", "\t", "\r") else value
+    return value[1:] if value[:1] == "'" and _runs(value) else value
+
+
+def _runs(value: str) -> bool:
+    """With or without quotes in front, so that text which has one of its own comes back as it was."""
+    return value.lstrip("'")[:1] in ("=", "+", "-", "@", "\t", "\r")

@@ -24,8 +24,8 @@ COLUMNS = (
 
 
 @click.command()
-@click.argument("order_id", required=False, type=int)
-@click.option("--limit", default=20, show_default=True)
+@click.argument("order_id", required=False, type=click.IntRange(1, 2**63 - 1))
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
 @click.option("--held", is_flag=True, help="Only orders that wait for a person.")
 @click.option("--json", "as_json", is_flag=True)
 def orders(order_id: int | None, limit: int, held: bool, as_json: bool) -> None:

@@ -153,7 +153,7 @@ async def _web() -> None:
     finally:
         await database.close()
         if redis:
-            await redis.aclose()
+            await redis.aclose(close_connection_pool=True)
 
 
 @click.command()

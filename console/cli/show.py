@@ -90,9 +90,10 @@ async def hub_here() -> AsyncIterator[Any]:
             environment["FAIRWAY_ALLOW_PRIVATE_HOSTS"] = "1"
     settings = read_settings(environment)
     redis = open_redis(settings.redis_url) if settings.redis_url else None
-    async with open_hub(
-        settings, discover(), wake=RedisWake(redis) if redis else Silent(), application="fairway-cli", pool=3
-    ) as hub:
-        yield hub
-    if redis:
-        await redis.aclose()
+    wake = RedisWake(redis) if redis else Silent()
+    try:
+        async with open_hub(settings, discover(), wake=wake, application="fairway-cli", pool=3) as hub:
+            yield hub
+    finally:
+        if redis:
+            await redis.aclose(close_connection_pool=True)

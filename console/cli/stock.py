@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from console.cli.catalog import inert, uninert
+from console.cli.catalog import inert, read_rows
 from console.cli.show import hub_here, print_json, print_table, run
 from core.errors import UsageProblem
 
@@ -18,11 +18,13 @@ COLUMNS = ("sku", "title", "location", "on_hand", "reserved", "free")
 
 @click.command()
 @click.option(
-    "--count", type=click.Path(path_type=Path, exists=True), help="CSV with sku and on_hand: a new count."
+    "--count",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV with sku and on_hand: a new count.",
 )
 @click.option("--merchant", default="default", show_default=True)
 @click.option("--csv", "as_csv", is_flag=True)
-@click.option("--limit", default=10_000, show_default=True)
+@click.option("--limit", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000))
 @click.option("--json", "as_json", is_flag=True)
 def stock(count: Path | None, merchant: str, as_csv: bool, limit: int, as_json: bool) -> None:
     """Show every variant with what is on hand, reserved and free; or book a count from a CSV file."""
@@ -60,15 +62,15 @@ def stock(count: Path | None, merchant: str, as_csv: bool, limit: int, as_json: 
 
 def read_counts(path: Path) -> list[tuple[str, int]]:
     """(sku, on hand) from a CSV file; raises `UsageProblem` naming the line that is wrong, before anything is booked."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    found = []
-    for number, row in enumerate(rows, 2):
-        sku, on_hand = uninert((row.get("sku") or "").strip()), (row.get("on_hand") or "").strip()
+    found: dict[str, int] = {}
+    for number, row in read_rows(path, ("sku", "on_hand")):
+        sku, on_hand = row["sku"], row["on_hand"]
         if not sku or not on_hand.isdecimal():
             raise UsageProblem(
                 f"Line {number} of {path} is not a SKU with a whole number.",
                 fix="Nothing was booked; the columns are sku,on_hand.",
             )
-        found.append((sku, int(on_hand)))
-    return found
+        if sku in found:
+            raise UsageProblem(f"Line {number} of {path} counts {sku} again.", fix="Nothing was booked.")
+        found[sku] = int(on_hand)
+    return list(found.items())

@@ -92,7 +92,7 @@ async def tell_story(
                 )
                 memory = sum(process.memory_mb() for process in roles)
             if redis:
-                await redis.aclose()
+                await redis.aclose(close_connection_pool=True)
     finally:
         await shops.close()
     counts = shops.courier.counts

@@ -11,8 +11,12 @@ to the minor unit, or the order carries the flag `amount_mismatch`.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
+
+from pydantic import field_serializer
 
 from core.model.fulfillment import Fulfillment, LineQuantity
 from core.model.money import Money
@@ -130,7 +134,8 @@ class Refund(Value):
 
 
 class OrderLine(Value):
-    """*quantity* is what was ordered; the other counts say what became of those units.
+    """*quantity* is what was ordered (a fraction where a shop sells by the metre; `units` are what a shelf gives for
+    it); the other counts say what became of those units.
 
     *unit_price* is before discounts, *total* after them. *bundle_line_id* names the line of the bundle this
     component belongs to; *bundle_exploded* says the channel has already split the bundle into components.
@@ -146,7 +151,7 @@ class OrderLine(Value):
     kind: LineKind = LineKind.PRODUCT
     requires_shipping: bool | None = None
     tracked: bool | None = None
-    quantity: int
+    quantity: int | Decimal
     quantity_cancelled: int = 0
     quantity_fulfilled: int = 0
     quantity_returned: int = 0
@@ -161,10 +166,19 @@ class OrderLine(Value):
     bundle_title: str | None = None
     bundle_exploded: bool = False
 
+    @field_serializer("quantity")
+    def _as_number(self, quantity: int | Decimal) -> int | float:
+        return quantity if isinstance(quantity, int) else float(quantity)
+
+    @property
+    def units(self) -> int:
+        """Whole units: a fraction takes one more, so that none is sold twice."""
+        return math.ceil(self.quantity)
+
     @property
     def quantity_open(self) -> int:
         """Units that still have to leave a shelf."""
-        return max(0, self.quantity - self.quantity_cancelled - self.quantity_fulfilled)
+        return max(0, self.units - self.quantity_cancelled - self.quantity_fulfilled)
 
 
 class Order(Value):

@@ -83,7 +83,7 @@ def claim_of(line: OrderLine, order: Order, intake: Intake, *, moves: bool, ship
     """
     if not moves or not intake.reserves:
         return Claim(held=0, shipped=shipped_before)
-    shipped = max(shipped_before, min(line.quantity, line.quantity_fulfilled))
+    shipped = max(shipped_before, min(line.units, line.quantity_fulfilled))
     if order.cancelled:
         return Claim(held=0, shipped=shipped)
-    return Claim(held=max(0, line.quantity - line.quantity_cancelled - shipped), shipped=shipped)
+    return Claim(held=max(0, line.units - line.quantity_cancelled - shipped), shipped=shipped)

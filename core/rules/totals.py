@@ -43,7 +43,7 @@ def lines_add_up(order: Order) -> bool | None:
 
 def fulfillment_status(lines: Sequence[OrderLine]) -> FulfillmentStatus:
     """From quantities alone: fulfilled when every unit that was not cancelled has been shipped."""
-    wanted = sum(max(0, line.quantity - line.quantity_cancelled) for line in lines)
+    wanted = sum(max(0, line.units - line.quantity_cancelled) for line in lines)
     shipped = sum(line.quantity_fulfilled for line in lines)
     if shipped == 0:
         return FulfillmentStatus.UNFULFILLED

@@ -67,7 +67,7 @@ class _Line:
         if not self.want.lowers or self.line.tracked is False:
             return 0
         known = self.quantity_before if self.want.lowered_before else 0
-        return max(0, self.line.quantity - known)
+        return max(0, self.line.units - known)
 
 
 async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bool:
@@ -366,7 +366,7 @@ def _row(line: _Line) -> dict[str, Any]:
         "listing_id": line.listing_id,
         "variant_id": line.variant_id,
         "moves_stock": line.moves,
-        "quantity": line.line.quantity,
+        "quantity": line.line.units,
         "quantity_cancelled": line.line.quantity_cancelled,
         "quantity_fulfilled": line.line.quantity_fulfilled,
         "quantity_returned": line.line.quantity_returned,

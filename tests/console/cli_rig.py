@@ -34,7 +34,9 @@ class Shell:
     variables: dict[str, str]
 
     async def __call__(self, *words: str, typed: bytes = b"") -> Said:
-        bare = {k: v for k, v in os.environ.items() if not k.startswith(("FAIRWAY_", "DATABASE_URL", "REDIS_URL"))}
+        bare = {
+            k: v for k, v in os.environ.items() if not k.startswith(("FAIRWAY_", "DATABASE_URL", "REDIS_URL"))
+        }
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

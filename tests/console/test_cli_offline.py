@@ -139,7 +139,15 @@ async def test_channels_are_told_from_their_manifests(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("orders",), ("stock",), ("catalog",), ("connections",), ("pull",), ("verify",), ("connect", "woocommerce")],
+    [
+        ("orders",),
+        ("stock",),
+        ("catalog",),
+        ("connections",),
+        ("pull",),
+        ("verify",),
+        ("connect", "woocommerce"),
+    ],
 )
 async def test_without_a_hub_a_command_says_how_to_start_one(shell: Shell, words: tuple[str, ...]) -> None:
     said = await shell(*words)
@@ -159,11 +167,12 @@ async def test_a_missing_key_is_named(shell: Shell) -> None:
 async def test_a_database_that_is_not_there_is_a_sentence(shell: Shell, tmp_path: Path) -> None:
     from core.sealing import Keyring
 
-    nowhere = {"DATABASE_URL": f"postgresql://u@/x?host={tmp_path}", "FAIRWAY_INBOUND_KEYS": Keyring.generate("k")}
+    nowhere = {
+        "DATABASE_URL": f"postgresql://u@/x?host={tmp_path}",
+        "FAIRWAY_INBOUND_KEYS": Keyring.generate("k"),
+    }
 
     said = await Shell({**shell.variables, **nowhere})("verify")
 
     assert said.code != 0
     assert "Traceback" not in said.err
-
-

@@ -37,7 +37,6 @@ NUMBERS = [
 
 
 async def test_the_demo_balances_its_books_and_says_so_in_one_json_object(tmp_path: Path) -> None:
-    tmp_path.chmod(0o711)
     kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     command = ["-m", "console.cli", "demo", "--headless", "--json", "--orders", "60", "--seed", "3"]
 

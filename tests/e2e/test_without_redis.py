@@ -58,7 +58,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(admin_url: str, redis_url: str, directory: Path) -> AsyncIterator[Desk]:
+async def open_desk(admin_url: str, redis_url: str | None, directory: Path) -> AsyncIterator[Desk]:
     home = Home(directory, Keyring.generate("in1"), Keyring.generate("out1"), PASSWORDS)
     found = home.environment(admin_url, redis_url, "fairway_worker")
     admin = await asyncpg.connect(admin_url)
@@ -158,6 +158,7 @@ async def test_forged_jobs_have_no_effect_and_the_bell_goes_on_ringing(
     monkeypatch.delenv("REDIS_URL", raising=False)
     sprung = own_directory / "sprung"
     with run_servers(own_directory, log=print) as bell:
+        assert bell.endpoints.redis_url is not None
         redis = open_redis(bell.endpoints.redis_url)
         async with open_desk(fresh, bell.endpoints.redis_url, own_directory) as desk, running(desk.worker):
             for number, job in enumerate(_forged(sprung)):
@@ -174,7 +175,7 @@ async def test_forged_jobs_have_no_effect_and_the_bell_goes_on_ringing(
             assert not sprung.exists()
             assert await desk.rig.stock() == (1_000_000, 2)
             assert await desk.admin.fetchval("SELECT count(*) FROM orders") == 1
-        await redis.aclose()
+        await redis.aclose(close_connection_pool=True)
 
 
 def _forged(sprung: Path) -> list[bytes]:

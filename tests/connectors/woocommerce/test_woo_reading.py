@@ -286,7 +286,7 @@ def test_goods_sold_by_the_metre_reserve_whole_units_and_a_person_looks(
 
     order = order_of(payload)
 
-    assert [line.quantity for line in order.lines] == [3, 2]
+    assert [(line.quantity, line.units) for line in order.lines] == [(3, 3), (Decimal("1.5"), 2)]
     assert [hold.pointer for hold in order.holds] == ["/line_items/1/quantity"]
 
 
