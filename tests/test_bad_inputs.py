@@ -274,11 +274,11 @@ def test_61_shopify_sells_whole_units_only() -> None:
         assert isinstance(read("shopify", body_with("shopify", "line_items.0.quantity", written)), Unreadable)
 
 
-def test_61_woocommerce_shops_sell_by_the_metre_so_units_are_rounded_up_and_held() -> None:
+def test_61_woocommerce_shops_sell_by_the_metre_so_shelves_give_whole_units_and_a_person_looks() -> None:
     cut = ordered(read("woocommerce", body_with("woocommerce", "line_items.0.quantity", "1.5")))
     text = ordered(read("woocommerce", body_with("woocommerce", "line_items.0.quantity", '"2"')))
 
-    assert [line.quantity for line in (*cut.lines, *text.lines)] == [2, 2]
+    assert [line.units for line in (*cut.lines, *text.lines)] == [2, 2]
     assert held_at(cut, "quantity")
     assert text.holds == ()
 

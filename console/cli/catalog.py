@@ -90,7 +90,7 @@ async def _match(hub: Any, merchants: list[int], path: Path) -> int:
     count = 0
     for merchant_id in merchants:
         ids = {item.name: item.connection_id for item in known if item.merchant_id == merchant_id}
-        rows = [(ids[name], *match) for name, *match in wanted if name in ids]
+        rows = [(ids[name], item, sku, units) for name, item, sku, units in wanted if name in ids]
         if rows:
             async with hub.database.transaction([merchant_id]) as tx:
                 count += await listings.match_by_hand(tx, merchant_id, rows, hub.clock())
@@ -100,7 +100,7 @@ async def _match(hub: Any, merchants: list[int], path: Path) -> int:
 
 def read_matches(path: Path) -> list[tuple[str, str, str, int]]:
     """(connection, channel item, variant's SKU, units) of every line that names a variant; raises `UsageProblem`."""
-    found = {}
+    found: dict[tuple[str, str], tuple[str, str, str, int]] = {}
     for number, row in read_rows(path, ("connection", "channel_item_id", "variant")):
         units = row.get("units") or "1"
         if not row["variant"]:

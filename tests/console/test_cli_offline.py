@@ -16,6 +16,7 @@ from connectors import discover
 PAYLOADS = ROOT / "tests" / "connectors"
 SHOPIFY = str(PAYLOADS / "shopify" / "payloads" / "order.json")
 WOO = str(PAYLOADS / "woocommerce" / "payloads" / "order.json")
+BODY = Path(WOO).read_bytes()
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_help_is_there_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert b"./fairway demo" in done.stdout
     assert min(took) < 1
     with capsys.disabled():
-        print(f" [--help: {min(took) * 1000:.0f} ms]", end="")
+        print(f" [--help: {min(took) * 1000:.0f} ms]", end="")  # noqa: T201 - a number to watch, no bound
 
 
 @pytest.mark.parametrize("words", [("--help",), ("parse", "--help"), ("connect", "--help")])
@@ -73,7 +74,7 @@ async def test_an_order_is_shown_to_a_person_and_to_a_program(
 
 async def test_a_payload_comes_from_standard_input(shell: Shell) -> None:
     from_file = await shell("parse", "woocommerce", "order.created", WOO, "--json")
-    typed = await shell("parse", "woocommerce", "order.created", "-", "--json", typed=Path(WOO).read_bytes())
+    typed = await shell("parse", "woocommerce", "order.created", "-", "--json", typed=BODY)
 
     assert typed == from_file
 
