@@ -103,7 +103,7 @@ def sender(client: aiohttp.ClientSession, *, allow_private_hosts: bool, deadline
                     method, url, headers=headers, data=body, allow_redirects=False
                 ) as answer:
                     content = await _read_capped(answer)
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             raise ChannelError(
                 ErrorCode.NOT_SENT, f"{host} cannot be reached ({type(error).__name__})"
             ) from None

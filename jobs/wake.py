@@ -55,14 +55,17 @@ def serialize(job: dict[str, Any]) -> bytes:
 
 
 def deserialize(raw: bytes) -> dict[str, Any]:
-    """The job, or one that no function answers to, when it is not ours."""
+    """The job, if it is one of ours to the letter; else one that no function answers to, and that goes away."""
     try:
         job = decode(raw)
     except DecodeError:
-        return {"t": None, "f": "unknown", "a": (), "k": {}, "et": 0}
-    if not isinstance(job, dict):
-        return {"t": None, "f": "unknown", "a": (), "k": {}, "et": 0}
-    return job
+        job = None
+    match job:
+        case {"t": None, "f": "work", "a": [str(kind)], "k": {}, "et": int(at)} if (
+            not job["k"] and 0 <= at < 1 << 53
+        ):
+            return {"t": None, "f": "work", "a": (kind,), "k": {}, "et": at}
+    return {"t": None, "f": "unknown", "a": (), "k": {}, "et": 0}
 
 
 class RedisWake:

@@ -10,7 +10,6 @@ from typing import Any, cast
 from arq.connections import ArqRedis
 from arq.worker import Worker as ArqWorker
 from arq.worker import func
-from redis.exceptions import RedisError
 
 from core.connector import Connector
 from core.hub import open_hub
@@ -74,7 +73,7 @@ class _Bell:
                 self._up = True
                 pause = 0.2
                 await self._arq(worker).async_run()
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever ends arq's loop, the patrol goes on and we try again
                 if self._up:
                     log.warning(
                         "Redis is away; looking for work directly",

@@ -101,7 +101,7 @@ async def tell_story(
         "accepted": counts["accepted"],
         "rejected": counts["rejected"],
         "never_sent": counts["lost"],
-        "deduplicated": verdict.numbers["deduplicated"],
+        "deduplicated": counts["accepted"] - verdict.numbers["webhooks"],
         "orders": verdict.numbers["orders"],
         "holds": verdict.numbers["holds"],
         "parked": verdict.numbers["parked"],

@@ -47,10 +47,7 @@ async def numbers(tx: Connection) -> dict[str, int]:
         """SELECT (SELECT count(*) FROM orders WHERE intake <> 'ignore') AS orders,
              (SELECT count(*) FROM orders WHERE holds <> '[]') AS holds,
              (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked,
-             (SELECT coalesce(sum(accepted), 0)::int FROM intake_counts) AS accepted,
-             (SELECT coalesce(sum(rejected), 0)::int FROM intake_counts) AS rejected,
-             (SELECT coalesce(sum(duplicate), 0)::int FROM intake_counts) AS deduplicated,
-             (SELECT count(*) FROM push_attempts) AS push_attempts"""
+             (SELECT count(*) FROM deliveries WHERE via = 'webhook') AS webhooks"""
     )
     return dict(row) if row else {}
 
@@ -63,7 +60,7 @@ async def at_rest(tx: Connection) -> bool:
                  AND NOT EXISTS (SELECT FROM fetches)
                  AND NOT EXISTS (SELECT FROM listing_levels WHERE pending)
                  AND NOT EXISTS (SELECT FROM schedule WHERE lease_until > clock_timestamp()
-                   OR (kind IN ('pull', 'push', 'fetch') AND due_at <= clock_timestamp()))"""
+                   OR (kind IN ('pull', 'push', 'fetch') AND (due_at <= clock_timestamp() OR failures > 0)))"""
         )
     )
 

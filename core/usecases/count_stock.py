@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import UsageProblem
 from core.hub import Hub
+from core.rules.skus import tidy_sku
 from core.store import listings, stock
 from core.store.stock import Entry
 
@@ -57,8 +57,3 @@ async def count_stock(hub: Hub, merchant_id: int, counts: Sequence[Counted], *, 
             await stock.mark_dirty(tx, {(merchant_id, entry.variant_id) for entry in entries}, now)
     await hub.wake.ring("relevel")
     return len(entries)
-
-
-def tidy_sku(sku: str) -> str:
-    """A SKU as it is matched: NFC, outer blanks cut, nothing else changed."""
-    return unicodedata.normalize("NFC", sku).strip()

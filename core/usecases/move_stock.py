@@ -16,6 +16,7 @@ from core.rules.intake import Intake, moves_stock
 from core.rules.orders import Claim, claim_of
 from core.rules.shelves import LineStock, Shelves
 from core.rules.shortage import Competitor, explain
+from core.rules.skus import tidy_sku
 from core.rules.stock import Level, crossed
 from core.store import connections, levels, listings, orders, stock
 from core.store.database import Connection, Row
@@ -111,7 +112,7 @@ async def _resolve(tx: Connection, wants: Sequence[Want], before: dict[LineKey, 
     ]
     found = await listings.resolve(
         tx,
-        [(x.want.merchant_id, x.want.connection_id, x.line.channel_item_id, x.line.sku) for x in lines],
+        [(x.want.merchant_id, x.want.connection_id, x.line.channel_item_id, _sku(x)) for x in lines],
     )
     for line, row in zip(lines, found, strict=True):
         known = before.get((line.want.order_id, line.line.line_id))
@@ -126,6 +127,10 @@ async def _resolve(tx: Connection, wants: Sequence[Want], before: dict[LineKey, 
             )
             line.hold = _hold(line, "unmapped_sku", "sku", f"no variant is known for {named}")
     return lines
+
+
+def _sku(line: _Line) -> str | None:
+    return tidy_sku(line.line.sku) or None if line.line.sku else None
 
 
 def _hold(line: _Line, code: str, name: str, message: str) -> dict[str, str]:
@@ -360,7 +365,7 @@ def _row(line: _Line) -> dict[str, Any]:
         "order_id": line.want.order_id,
         "line_id": line.line.line_id,
         "position": line.position,
-        "sku": line.line.sku,
+        "sku": _sku(line),
         "channel_item_id": line.line.channel_item_id,
         "title": line.line.title[:500],
         "listing_id": line.listing_id,

@@ -9,6 +9,7 @@ from core.connector import ListsCatalog
 from core.errors import ChannelError, ErrorCode
 from core.hub import Hub
 from core.net import drive
+from core.rules.skus import tidy_sku
 from core.store import connections, listings, schedule
 from core.store.schedule import Lease, held
 from core.usecases.lease import LostLease
@@ -46,6 +47,10 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
     count = matched = 0
     while True:
         page = await drive(connector.pull_catalog(cursor), line)
+        found = [
+            item.model_copy(update={"sku": tidy_sku(item.sku) or None}) if item.sku else item
+            for item in page.listings
+        ]
         now = hub.clock()
         live = [
             (item.channel_item_id, level.channel_location_id, level.quantity)
@@ -56,7 +61,7 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
         async with hub.database.transaction([lease.merchant_id]) as tx:
             if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
                 raise LostLease
-            await listings.put_listings(tx, lease.merchant_id, lease.connection_id, page.listings, now)
+            await listings.put_listings(tx, lease.merchant_id, lease.connection_id, found, now)
             matched += await listings.match_by_sku(tx, lease.merchant_id, lease.connection_id)
             await listings.put_levels(tx, lease.merchant_id, lease.connection_id, live, now)
         count += len(page.listings)

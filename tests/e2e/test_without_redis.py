@@ -177,9 +177,6 @@ async def test_forged_jobs_have_no_effect_and_do_not_end_the_worker(
         await redis.aclose(close_connection_pool=True)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a job of our name with odd arguments ends the task that listens to Redis"
-)
 async def test_the_bell_goes_on_ringing_after_forged_jobs_which_are_thrown_away(
     fresh: str, own_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
