@@ -13,11 +13,10 @@ from typing import Any
 
 from core.clock import wall_clock
 from core.hub import Hub
-from core.store import connections, deliveries, listings
+from core.store import connections, deliveries, demo_books, listings
 from core.store.deliveries import Incoming
 from core.usecases.count_stock import Counted, count_stock
-from core.usecases.drain import drain
-from core.usecases.relevel import relevel
+from jobs.work import Worker
 from simulators.courier import Courier, Webhook
 from simulators.woocommerce import WooCommerceSimulator
 
@@ -95,19 +94,31 @@ def _bodies(count: int) -> list[bytes]:
     return kept
 
 
+async def _left(hub: Hub) -> int:
+    async with hub.database.transaction([]) as tx:
+        return await deliveries.backlog(tx)
+
+
+async def _stored(hub: Hub) -> int:
+    async with hub.database.transaction([]) as tx:
+        merchants = await connections.merchant_ids(tx)
+    async with hub.database.transaction(merchants) as tx:
+        return int((await demo_books.numbers(tx))["orders"])
+
+
 async def _measure(hub: Hub, count: int, postgres: int) -> dict[str, Any]:
     before, database = resource.getrusage(resource.RUSAGE_SELF), _cpu_of_group(postgres)
     started = time.perf_counter()
-    applied = 0
-    while (done := await drain(hub)).claimed:
-        applied += done.applied.applied
-        await relevel(hub)
+    worker = Worker(hub)
+    while await _left(hub):
+        await worker.spell("drain")
+        await worker.spell("relevel")
     seconds = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
         "deliveries": count,
-        "orders": applied,
+        "orders": await _stored(hub),
         "seconds": round(seconds, 2),
         "per_s": round(count / seconds),
         "cpu_us": round(cpu / count * 1e6),

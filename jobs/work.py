@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from core.hub import Hub
 from core.log import get_log
 from core.store.database import RETRYABLE
-from core.usecases.drain import drain
+from core.usecases.drain import SLICE, drain
 from core.usecases.fetch_orders import fetch_orders, next_fetch
 from core.usecases.fill_shortages import fill_shortages
 from core.usecases.lease import run_due
@@ -26,7 +26,11 @@ log = get_log("jobs")
 
 
 async def _drain(hub: Hub) -> bool:
-    return (await drain(hub)).claimed > 0
+    if (claimed := (await drain(hub)).claimed) < SLICE:
+        return claimed > 0
+    # A backlog: one lane reads its slice while the other's statements run.
+    lanes = await asyncio.gather(drain(hub), drain(hub))
+    return any(lane.claimed for lane in lanes)
 
 
 async def _relevel(hub: Hub) -> bool:

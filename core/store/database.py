@@ -21,6 +21,8 @@ GUARDS = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
+    # A plan made while a table was empty must not live on when it holds a million rows.
+    "plan_cache_mode": "force_custom_plan",
 }
 
 # Errors that say nothing about whether the transaction happened, or that the same again will work.

@@ -272,6 +272,7 @@ def _want(state: Incoming) -> Want:
         order=state.order,
         intake=state.intake,
         cause=f"delivery:{state.item.claimed.delivery_id}",
+        known=state.stored is not None,
         received_at=state.item.received_at,
         never_stock=state.item.account.never_stock,
         holds=tuple(state.holds),

@@ -29,7 +29,7 @@ LineKey = tuple[int, str]  # order, line
 class Want:
     """An order whose lines ask something of the shelves. *order* is None when it is gone at the channel.
 
-    *cause* names what made this happen, once: a delivery, a match. *lowers* says that the channel has taken these
+    *known* is false for an order that was stored just now. *cause* names what made this happen, once: a delivery, a match. *lowers* says that the channel has taken these
     units off its own count; *lowered_before* that we knew; *compares* that it never lets a write wipe out a sale.
     """
 
@@ -42,6 +42,7 @@ class Want:
     received_at: datetime
     never_stock: tuple[str, ...] = ()
     holds: tuple[dict[str, str], ...] = ()
+    known: bool = True
     compares: bool = True
     lowers: bool = False
     lowered_before: bool = False
@@ -73,10 +74,13 @@ class _Line:
 
 async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bool:
     """Store the lines of *wants* and move their stock; says whether listings must be levelled anew."""
-    keys = [want.merchant_id for want in wants], [want.order_id for want in wants]
-    before = {(row["order_id"], row["line_id"]): row for row in await orders.lines_of(tx, *keys)}
+    known = [want for want in wants if want.known]
+    keys = [want.merchant_id for want in known], [want.order_id for want in known]
+    before = (
+        {(row["order_id"], row["line_id"]): row for row in await orders.lines_of(tx, *keys)} if known else {}
+    )
     lines = await _resolve(tx, wants, before)
-    held = await _held(tx, wants)
+    held = await _held(tx, known) if known else {}
     for line in lines:
         if line.variant_id is not None:
             fresh = LineStock(line.want.merchant_id, line.want.order_id, line.line.line_id, line.variant_id)
