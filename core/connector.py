@@ -209,6 +209,20 @@ class Challenges(Protocol):
 
 
 @runtime_checkable
+class NamesAccount(Protocol):
+    """Finds in a body whose account it is of: a settings key of the connection and its value, or None."""
+
+    def account_named(self, delivery: Delivery) -> tuple[str, str] | None: ...
+
+
+@runtime_checkable
+class NoticesFields(Protocol):
+    """Names the fields of a body that no mapping reads or ignores on purpose."""
+
+    def unread(self, delivery: Delivery) -> list[str]: ...
+
+
+@runtime_checkable
 class ListsCatalog(Protocol):
     def pull_locations(self) -> Flow[tuple[ChannelLocation, ...]]: ...
     def pull_catalog(self, cursor: str | None) -> Flow[CatalogPage]: ...

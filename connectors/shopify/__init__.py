@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from connectors import load_manifest
-from connectors.shopify import catalog, orders, outbound, webhooks, wire
+from connectors.shopify import account, catalog, orders, outbound, webhooks, wire
 from core.connector import Manifest
 
 
 class Shopify:
-    """A `Connector` that also ListsCatalog, WritesStock and Subscribes."""
+    """A `Connector` with every small protocol but Challenges."""
 
     manifest: Manifest = load_manifest(__name__)
 
@@ -18,6 +18,8 @@ class Shopify:
     check_account = staticmethod(wire.check_account)
     verify = staticmethod(webhooks.verify)
     read = staticmethod(webhooks.read)
+    unread = staticmethod(webhooks.unread)
+    account_named = staticmethod(account.account_named)
     subscribe = staticmethod(webhooks.subscribe)
     pull_orders = staticmethod(orders.pull_orders)
     fetch_order = staticmethod(orders.fetch_order)

@@ -11,10 +11,11 @@ from typing import Any
 
 from connectors.shopify.asking import ask, inside, next_cursor, nodes
 from connectors.shopify.notices import notice_of
-from connectors.shopify.reading import read_node, read_payload
+from connectors.shopify.reading import NODE, PAYLOAD, read_node, read_payload
 from core.connector import Change, Delivery, Notice, Overrides, Problem, Reading, Refused, Unreadable
 from core.errors import ChannelError, ErrorCode
 from core.flow import DecodeError, Flow, decode
+from mappings.engine import unread_fields
 
 _SIGNATURE = "x-shopify-hmac-sha256"
 _SUBSCRIBE_COST, _LIST_COST = 10.0, 12.0  # points
@@ -59,11 +60,22 @@ def read(delivery: Delivery, overrides: Overrides) -> Reading:
     if topic == "graphql/order":
         return _from_graphql(payload, overrides, delivery.body)
     if topic.startswith("orders/"):
-        order = payload.get("order") if "id" not in payload else payload
+        order = payload if "line_items" in payload or "order" not in payload else payload["order"]
         if isinstance(order, dict) and isinstance(order.get("line_items"), list):
             return read_payload(order, overrides, delivery.body)
         payload = order if isinstance(order, dict) else payload
     return notice_of(topic, payload)
+
+
+def unread(delivery: Delivery) -> list[str]:
+    """Fields of a whole order that neither mapping reads or ignores; nothing for other bodies."""
+    try:
+        payload = decode(delivery.body)
+    except DecodeError:
+        return []
+    if not isinstance(payload, dict) or not delivery.topic.startswith(("orders/", "graphql/order")):
+        return []
+    return unread_fields(payload, (PAYLOAD if "line_items" in payload else NODE).reads)
 
 
 _KNOWN = (
@@ -77,7 +89,7 @@ def _from_graphql(payload: dict[str, Any], overrides: Overrides, body: bytes) ->
     """An order as the Admin API gives it, alone or in the answer it came in."""
     data = payload.get("data")
     holder = data if isinstance(data, dict) else payload
-    for name in ("order", "node"):
+    for name in ("order", "orderByIdentifier", "node"):
         if name in holder:
             node = holder[name]
             if node is None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from connectors import load_manifest
-from connectors.woocommerce import catalog, orders, outbound, webhooks, wire
+from connectors.woocommerce import catalog, orders, outbound, reading, webhooks, wire
 from core.connector import Manifest
 
 
 class WooCommerce:
-    """A `Connector` that also Challenges, ListsCatalog, WritesStock and Subscribes."""
+    """A `Connector` with every small protocol but NamesAccount."""
 
     manifest: Manifest = load_manifest(__name__)
 
@@ -19,6 +19,7 @@ class WooCommerce:
     challenge = staticmethod(webhooks.challenge)
     verify = staticmethod(webhooks.verify)
     read = staticmethod(webhooks.read)
+    unread = staticmethod(reading.unread)
     subscribe = staticmethod(webhooks.subscribe)
     pull_orders = staticmethod(orders.pull_orders)
     fetch_order = staticmethod(orders.fetch_order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 import mappings
 from connectors.woocommerce import metadata
 from connectors.woocommerce.amounts import finish_amounts, finish_line
-from core.connector import OrderRead, Overrides, Problem, Unreadable
+from core.connector import Delivery, OrderRead, Overrides, Problem, Unreadable
+from core.flow import DecodeError, decode
 from core.model.order import PaymentStatus, Source
 from mappings.assemble import read_order
 from mappings.contracts import load_contract
-from mappings.engine import compile_mapping
+from mappings.engine import compile_mapping, unread_fields
 
 _FILES = Path(mappings.__file__).parent / "woocommerce"
 MAPPING = compile_mapping((_FILES / "order.toml").read_text("utf-8"))
@@ -31,7 +33,8 @@ _LISTS = (
     "gift_cards",
     "meta_data",
 )
-_DRAFTS = ("checkout-draft", "auto-draft")
+_COUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,8})?")
+_DRAFTS = ("checkout-draft", "auto-draft", "draft")  # the last is WordPress's own
 _LOWERED = ("processing", "completed", "on-hold")  # entering one of these takes units off the shop's count
 
 
@@ -49,26 +52,50 @@ def read_woo_order(payload: dict[str, Any], overrides: Overrides, body: bytes) -
     )
 
 
+def unread(delivery: Delivery) -> list[str]:
+    """Fields of a whole order that the mapping neither reads nor ignores; nothing for other bodies."""
+    try:
+        payload = decode(delivery.body)
+    except DecodeError:
+        return []
+    return (
+        unread_fields(payload, MAPPING.reads) if isinstance(payload, dict) and "line_items" in payload else []
+    )
+
+
 def _tidied(payload: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """*payload* with PHP's odd lists made lists; quantities that are not whole are set aside and told."""
-    tidy = dict(payload)
-    for name in _LISTS:
-        if isinstance(tidy.get(name), dict):  # PHP writes a list with gaps as an object
-            tidy[name] = list(tidy[name].values())
-        elif tidy.get(name) == "":
-            tidy[name] = []
+    tidy = {**payload, **{name: _listed(payload[name]) for name in _LISTS if name in payload}}
     odd: list[Problem] = []
     if isinstance(tidy.get("line_items"), list):
         lines = enumerate(tidy["line_items"])
-        tidy["line_items"] = [_whole(line, i, odd) if isinstance(line, dict) else line for i, line in lines]
+        tidy["line_items"] = [_line(line, i, odd) if isinstance(line, dict) else line for i, line in lines]
     return tidy, odd
+
+
+def _listed(found: Any) -> Any:
+    if isinstance(found, dict):  # PHP writes a list with gaps as an object
+        return list(found.values())
+    return [] if found == "" else found
+
+
+def _line(line: dict[str, Any], index: int, odd: list[Problem]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if line.get("id") is None:
+        # Made by hand: its place is its name, so that its units are reserved all the same.
+        changes["id"] = index + 1
+        pointer = f"/line_items/{index}/id"
+        odd.append(Problem(code="missing_value", pointer=pointer, message="is missing"))
+    if "meta_data" in line and not isinstance(line["meta_data"], list):
+        changes["meta_data"] = _listed(line["meta_data"])
+    return _whole({**line, **changes} if changes else line, index, odd)
 
 
 def _whole(line: dict[str, Any], index: int, odd: list[Problem]) -> dict[str, Any]:
     """Plugins sell by the metre: units are rounded up, so that none is sold twice, and a person looks."""
     quantity = line.get("quantity")
-    if isinstance(quantity, str) and quantity.isascii() and quantity.isdigit() and len(quantity) < 10:
-        return {**line, "quantity": int(quantity)}
+    if isinstance(quantity, str) and _COUNT.fullmatch(quantity):
+        quantity = Decimal(quantity)
     if not isinstance(quantity, Decimal) or not 0 <= quantity < 1_000_000:
         return line
     whole = int(quantity.to_integral_value(ROUND_CEILING))

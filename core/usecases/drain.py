@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.connector import Delivery, Problem, Reading, Unreadable
+from core.connector import Delivery, NamesAccount, NoticesFields, Problem, Reading, Unreadable
 from core.errors import FairwayError
-from core.hub import Hub
+from core.hub import Account, Hub
 from core.log import get_log
 from core.store import deliveries
-from core.store.database import RETRYABLE
+from core.store.database import RETRYABLE, Row
 from core.store.deliveries import Claimed
 from core.store.orders import Outrun
 from core.usecases.apply_slice import Applied, Item, apply_slice
@@ -23,6 +23,7 @@ from core.usecases.apply_slice import Applied, Item, apply_slice
 MAX_TRIES = 5  # claims of one delivery before it is parked
 SLICE = 300  # deliveries applied in one transaction
 SAME_AGAIN = 5  # repeats of a slice after a deadlock or a lost connection
+SAMPLE = 50  # one delivery in so many is searched for fields that no mapping knows
 LARGE = 256 * 1024  # bytes from which reading leaves the event loop
 
 log = get_log("drain")
@@ -94,6 +95,11 @@ async def _read(hub: Hub, claimed: Sequence[Claimed]) -> list[Item]:
             reading = await asyncio.to_thread(account.connector.read, delivery, account.overrides)
         else:
             reading = account.connector.read(delivery, account.overrides)
+        if foreign := _foreign(account, delivery):
+            log.error("a delivery is of another account", extra={"fields": {"delivery": row["delivery_id"]}})
+            reading = foreign
+        if row["delivery_id"] % SAMPLE == 0 and isinstance(account.connector, NoticesFields):
+            await _notice(hub, row, account.connector.unread(delivery))
         items.append(
             Item(
                 claimed=by_id[row["delivery_id"]],
@@ -105,6 +111,28 @@ async def _read(hub: Hub, claimed: Sequence[Claimed]) -> list[Item]:
             )
         )
     return items
+
+
+def _foreign(account: Account, delivery: Delivery) -> Unreadable | None:
+    """Why a rightly signed body may not be applied here: it names another account than this connection's."""
+    if not isinstance(account.connector, NamesAccount):
+        return None
+    named = account.connector.account_named(delivery)
+    if named is None or account.linked.settings.get(named[0]) in (None, named[1]):
+        return None
+    message = (
+        f"the body is of the account {named[1]}, this connection's is {account.linked.settings[named[0]]}"
+    )
+    return Unreadable((Problem(code="tenant_mismatch", pointer="", message=message),))
+
+
+async def _notice(hub: Hub, row: Row, paths: Sequence[str]) -> None:
+    """Count new fields of a sampled body: something to look at, never a reason to hold an order."""
+    if not paths:
+        return
+    key = (row["merchant_id"], row["connection_id"], row["topic"])
+    async with hub.database.transaction([row["merchant_id"]]) as tx:
+        await deliveries.note_unread(tx, {(*key, path[:200]): row["delivery_id"] for path in paths[:50]})
 
 
 async def _apply(hub: Hub, items: Sequence[Item]) -> Applied:

@@ -71,7 +71,7 @@ async def link_account(
             channel=channel,
             name=name,
             account=account.account,
-            settings=settings,
+            settings={**settings, **account.extra},
             token=token,
             stock_since=stock_since or now,
             now=now,

@@ -29,8 +29,9 @@ LineKey = tuple[int, str]  # order, line
 class Want:
     """An order whose lines ask something of the shelves. *order* is None when it is gone at the channel.
 
-    *known* is false for an order that was stored just now. *cause* names what made this happen, once: a delivery, a match. *lowers* says that the channel has taken these
-    units off its own count; *lowered_before* that we knew; *compares* that it never lets a write wipe out a sale.
+    *known* is false for an order that was stored just now. *cause* names what made this happen, once: a delivery,
+    a match. *lowers* says that the channel has taken these units off its own count; *lowered_before* that we knew;
+    *compares* that it never lets a write wipe out a sale.
     """
 
     merchant_id: int
