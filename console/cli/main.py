@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "catalog": ("catalog", "catalog", "Listings, their match by SKU, and what a person must look at."),
     "stock": ("stock", "stock", "What is on the shelves, what is free, and counting it."),
     "orders": ("orders", "orders", "The newest orders, or one whole."),
+    "rules": ("rules", "rules", "What orders come in as: ship, reserve, record, ignore."),
+    "words": ("rules", "words", "What a merchant's own status words and SKU patterns mean."),
     "pull": ("orders", "pull", "Ask the channels now for what webhooks may have lost."),
     "parse": ("parse", "parse", "What a channel's payload means to Fairway (no database)."),
     "schema": ("parse", "schema", "The JSON Schema of the canonical order."),

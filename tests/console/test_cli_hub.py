@@ -268,3 +268,21 @@ async def test_verify_fails_only_when_an_invariant_is_broken(desk: Desk) -> None
     assert (unsettled.code, unsettled.out.splitlines()[1:]) == (1, ["  dirty_left: 1"])
     assert broken.code == 1
     assert broken.json["violations"]
+
+
+async def test_rules_and_words_are_shown_tried_and_loaded(desk: Desk) -> None:
+    await desk.link()
+    rules = desk.file("rules.json", '[{"conditions": {"tag": "wholesale"}, "action": "reserve_only"}]')
+    wrong = desk.file("wrong.json", '[{"conditions": {"colour": "red"}, "action": "ship"}]')
+    words = desk.file("words.csv", "connection,lookup,word,meaning\n,payment_status,lay-by,pending\n")
+
+    refused = await desk.fairway("rules", "--load", wrong)
+    loaded = await desk.fairway("rules", "--load", rules, "--json")
+    tried = await desk.fairway("words", "--load", words, "--dry-run", "--json")
+    kept = await desk.fairway("words", "--load", words, "--json")
+
+    assert refused.code == 2
+    assert "Nothing was changed" in refused.err
+    assert loaded.json["own"] == [{"conditions": {"tag": "wholesale"}, "action": "reserve_only"}]
+    assert tried.json["words"] == []
+    assert kept.json["words"][0]["meaning"] == "pending"
