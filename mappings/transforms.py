@@ -26,6 +26,7 @@ _ID = re.compile(r"[1-9][0-9]{0,38}|0\Z")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _REGION = re.compile(r"(?:[A-Z]{2}-)?([A-Z0-9]{1,3})")
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,40})?")
+_LAST_DECIMAL, _NOISE, _MOST = Decimal("1e-8"), Decimal("1e-10"), Decimal("1e12")
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -165,7 +166,8 @@ def _bag_side(bag: dict[str, Any], *names: str) -> tuple[Any, Any] | None:
         return None
     if not isinstance(side, dict):
         raise ValueError(f"{_shown(side)} is not an amount with a currency")
-    return side.get("amount"), side.get("currency_code") or side.get("currencyCode")
+    amount, code = side.get("amount"), side.get("currency_code") or side.get("currencyCode")
+    return None if amount is None and code is None else (amount, code)
 
 
 def _bag(amount: Any, code: Any, seen_amount: Any, seen_code: Any) -> Money:
@@ -179,7 +181,7 @@ _repeated_bag = lru_cache(maxsize=4096)(_bag)
 
 def _in_currency(amount: Any, code: Any) -> Decimal:
     currency(code)
-    parsed = parse_amount(amount)
+    parsed = _parsed(amount)
     places = exponent(code)
     if places == 0 and parsed != parsed.to_integral_value():
         raise ValueError(f"{_shown(amount)} {code}: this currency has no decimals")
@@ -223,11 +225,11 @@ def words(value: Any) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list):
         raise ValueError(f"{_shown(value)} is not a list of words")
-    return tuple(word for word in (text(item).strip() for item in items) if word)
+    return tuple(word for word in (text(item).strip() for item in items if item is not None) if word)
 
 
 def present(value: Any) -> bool:
-    return value is not None
+    return value not in (None, "")
 
 
 def lower(value: Any) -> str:
@@ -270,7 +272,7 @@ def net(value: list[Any]) -> Money | None:
     given = [amount for amount in amounts if amount not in (None, "")]
     if len(given) == 1 and isinstance(given[0], str) and isinstance(code, str):
         return _one_net(given[0], code)
-    found = [parse_amount(amount) for amount in given]
+    found = [_parsed(amount) for amount in given]
     return Money(amount=sum(found, Decimal(0)), currency=currency(code)) if found else None
 
 
@@ -296,7 +298,7 @@ def bag_or_amount(value: list[Any]) -> Money | None:
     Decimal('19.90')
     """
     bag, plain, code = value
-    filled = isinstance(bag, dict) and bool(bag.get("shop_money") or bag.get("shopMoney"))
+    filled = isinstance(bag, dict) and _bag_side(bag, "shop_money", "shopMoney") is not None
     if filled or (bag is not None and plain in (None, "")):
         return money_set(bag)
     return money([plain, code])
@@ -304,6 +306,18 @@ def bag_or_amount(value: list[Any]) -> Money | None:
 
 def amount(value: Any) -> Decimal:
     """An amount whose currency is another field's business."""
+    return _parsed(value)
+
+
+def _parsed(value: Any) -> Decimal:
+    """An amount, of which a JSON number was a float where it was written: 19.990000000000002 is 19.99.
+
+    Only what lies far behind the last decimal an amount can have is noise; nearer digits are refused as ever.
+    """
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) < _MOST:
+        kept = value.quantize(_LAST_DECIMAL)
+        if kept != value and abs(kept - value) < _NOISE:
+            return parse_amount(kept.normalize())
     return parse_amount(value)
 
 

@@ -98,7 +98,10 @@ def _settle(values: dict[str, Any], discounted_shipping: Sequence[Money | None])
     off = difference(shipping, total_of(discounted_shipping)) if shipping and discounted_shipping else None
     if abs(gap) < unit:
         return
-    if rounding and abs(gap - rounding.amount) < unit:
+    tax = values["tax_total"]
+    if tax and values["prices_include_tax"] is None and abs(gap + tax.amount) < unit:
+        values["prices_include_tax"] = True  # not told otherwise
+    elif rounding and abs(gap - rounding.amount) < unit:
         values["rounding"] = rounding  # else it was rounded when it was paid, not in the total
     elif duty and abs(gap + duty.amount) < unit:
         values["duty_total"] = None  # inside the prices

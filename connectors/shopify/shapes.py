@@ -23,17 +23,21 @@ def tidied_payload(payload: dict[str, Any]) -> tuple[dict[str, Any], list[Proble
 
 
 def _line(line: dict[str, Any], index: int, odd: list[Problem]) -> dict[str, Any]:
+    line = _identified(line, index, "/line_items", odd)
     changes: dict[str, Any] = {}
-    if line.get("id") is None:
-        # Made by hand: its place is its name, so that its units are reserved all the same.
-        changes["id"] = index + 1
-        pointer = f"/line_items/{index}/id"
-        odd.append(Problem(code="missing_value", pointer=pointer, message="is missing"))
     if isinstance(line.get("properties"), dict):
         changes["properties"] = _named(line["properties"])
     if "variant_inventory_management" in line and line["variant_inventory_management"] is None:
         changes["variant_inventory_management"] = ""  # told: nobody counts it
     return {**line, **changes} if changes else line
+
+
+def _identified(line: Any, index: int, place: str, odd: list[Problem]) -> Any:
+    """A line without an id goes by its place, so that its units are reserved all the same."""
+    if not isinstance(line, dict) or line.get("id") is not None:
+        return line
+    odd.append(Problem(code="missing_value", pointer=f"{place}/{index}/id", message="is missing"))
+    return {**line, "id": index + 1}
 
 
 def _named(found: Any) -> Any:
@@ -48,9 +52,15 @@ def tidied_node(node: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """A GraphQL order with every connection as `nodes`; one of which only a first page is here is told."""
     odd: list[Problem] = []
     tidy = dict(node)
+    if "shippingLines" not in tidy and isinstance(tidy.get("shippingLine"), dict):
+        tidy["shippingLines"] = {"nodes": [tidy["shippingLine"]]}  # the older field, for one of them
     for name in _CONNECTIONS:
         if name in tidy:
             tidy[name] = _connection(tidy[name], f"/{name}", odd)
+    lines = tidy.get("lineItems")
+    if isinstance(lines, dict) and isinstance(lines.get("nodes"), list):
+        named = [_identified(line, i, "/lineItems/nodes", odd) for i, line in enumerate(lines["nodes"])]
+        tidy["lineItems"] = {**lines, "nodes": named}
     for outer, inner in _INNER:
         if isinstance(tidy.get(outer), list):
             tidy[outer] = [
@@ -64,7 +74,7 @@ def tidied_node(node: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
 
 def _connection(found: Any, place: str, odd: list[Problem]) -> Any:
     if not isinstance(found, dict):
-        return found
+        return {"nodes": found} if isinstance(found, list) else found
     page = found.get("pageInfo")
     if isinstance(page, dict) and page.get("hasNextPage") is True:
         odd.append(Problem(code="incomplete", pointer=place, message="only the first page is here"))

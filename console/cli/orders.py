@@ -39,7 +39,7 @@ def orders(order_id: int | None, limit: int, held: bool, as_json: bool) -> None:
                 merchants = await connections.merchant_ids(tx)
             async with hub.database.transaction(merchants) as tx:
                 if order_id is None:
-                    return await newest_orders(tx, limit, held=held)
+                    return [_readable(row) for row in await newest_orders(tx, limit, held=held)]
                 found = await whole_order(tx, order_id)
                 if found is None:
                     raise Missing(f"There is no order {order_id}.")
@@ -51,6 +51,16 @@ def orders(order_id: int | None, limit: int, held: bool, as_json: bool) -> None:
         print_json(found)
     else:
         print_table(found, COLUMNS, empty="No order yet. `fairway pull` asks the channels.")
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """The total with the decimals of its currency."""
+    from core.model.money import minor_unit
+
+    if row["total"] is None or row["currency"] is None:
+        return row
+    short = row["total"].quantize(minor_unit(row["currency"]))
+    return {**row, "total": short if short == row["total"] else row["total"].normalize()}
 
 
 def open_document(account: Any, sealed: bytes, row: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ async def take_dirty(tx: Connection, limit: int) -> list[tuple[int, int]]:
 
 async def free_by_level(tx: Connection, variants: Sequence[tuple[int, int]]) -> list[Row]:
     """For every level of (merchant, variant) pairs: its key, what is free behind it in units of the listing, and
-    its state. A channel location that no shelf is mapped to has nothing free and is left out.
+    its state. Left out, so that nothing is told: a channel location without a shelf, a variant never counted.
     """
     return await tx.fetch(
         """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.desired AS before,
@@ -34,7 +34,7 @@ async def free_by_level(tx: Connection, variants: Sequence[tuple[int, int]]) -> 
            JOIN listing_levels ll USING (merchant_id, variant_id)
            JOIN listings l USING (merchant_id, connection_id, listing_id)
            JOIN connection_locations cl USING (merchant_id, connection_id, channel_location_id)
-           LEFT JOIN stock s ON s.merchant_id = ll.merchant_id AND s.variant_id = ll.variant_id
+           JOIN stock s ON s.merchant_id = ll.merchant_id AND s.variant_id = ll.variant_id
              AND s.location_id = cl.location_id
            WHERE l.tracked AND NOT l.bundle
            GROUP BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.desired, ll.predicted,

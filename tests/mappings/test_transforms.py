@@ -160,3 +160,23 @@ def test_what_is_no_quantity_is_refused(value: Any) -> None:
 def test_what_is_no_id_is_refused(value: Any) -> None:
     with pytest.raises(ValueError):
         VERBS["id"](value)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("19.990000000000002", "19.99"), ("31.199999999999999", "31.20"), ("20.000000000000004", "20.00")],
+)
+def test_the_noise_of_a_float_is_no_part_of_an_amount(written: str, read: str) -> None:
+    found = VERBS["money"]([Decimal(written), "EUR"])
+
+    assert str(found.amount) == read
+
+
+@pytest.mark.parametrize("written", [Decimal("10.123456789"), "19.990000000000002", Decimal("1e30")])
+def test_digits_that_are_not_noise_are_refused(written: Any) -> None:
+    with pytest.raises(ValueError, match="not an amount"):
+        VERBS["amount"](written)
+
+
+def test_an_empty_text_is_not_present() -> None:
+    assert [VERBS["present"](value) for value in ("", "2026", 0)] == [False, True, True]

@@ -145,3 +145,24 @@ async def test_an_item_the_channel_does_not_know_waits_alone(rig: Rig, shop: Sho
     tea = await rig.level(rig.first, TEA)
     assert tea["pending"]
     assert "not_found" in tea["error"]
+
+
+async def test_a_variant_that_nobody_counted_is_never_told_to_be_zero(rig: Rig, shop: Shop) -> None:
+    shop.counts[ITEMS[TEA]] = 9
+    await rig.admin.execute(
+        "INSERT INTO dirty (merchant_id, variant_id, since) SELECT merchant_id, variant_id, now() FROM variants"
+        " ON CONFLICT DO NOTHING"
+    )
+    await relevel(rig.hub)
+
+    await rig.ring_push(rig.first)
+    await rig.push()
+
+    assert shop.counts[ITEMS[TEA]] == 9
+    assert (
+        await rig.admin.fetchval(
+            "SELECT count(*) FROM listing_levels JOIN listings USING (listing_id) WHERE sku = $1 AND desired IS NOT NULL",
+            TEA,
+        )
+        == 0
+    )
