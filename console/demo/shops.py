@@ -75,7 +75,7 @@ async def open_shops(seed: int, orders: int) -> Shops:
     courier = Courier(random.Random(seed + 1), FAULTS)  # noqa: S311
     shopify = ShopifySimulator(
         shop=SHOP, access_token=TOKEN, client_secret=CLIENT_SECRET, seed=seed, courier=courier,
-        now=wall_clock, cost_bucket=(20_000, 2_000),
+        now=wall_clock, cost_bucket=(50_000, 2_000),
     )  # fmt: skip
     woocommerce = WooCommerceSimulator(
         consumer_key=KEY, consumer_secret=SECRET, webhook_secret=HOOK_SECRET, seed=seed,

@@ -25,7 +25,7 @@ from core.usecases.link_account import link_account
 from core.wake import Silent
 from jobs.wake import RedisWake, open_redis
 
-BUYERS_PER_S = 60.0  # how fast buyers come
+BUYERS_PER_S = 90.0  # how fast buyers come
 SETTLE_S = 90.0  # how long the hub may take to come to rest
 
 Tell = Callable[[str, float], None]  # what happens now, and how much of it is done (0 ... 1)
