@@ -87,6 +87,15 @@ def decide_intake(
     return Intake.SHIP if order.payment_status is not None else Intake.RESERVE_ONLY
 
 
+def before_count(placed_at: datetime | None, stock_since: datetime) -> bool:
+    """Whether the counts of *stock_since* had this order's units out already.
+
+    Channels tell whole seconds: an order of the very second of the count is taken as after it, so that its units are
+    reserved rather than sold twice.
+    """
+    return placed_at is not None and placed_at < stock_since.replace(microsecond=0)
+
+
 def _fits(wanted: Conditions, order: Order, now: datetime, stock_since: datetime) -> bool:
     age = now - order.placed_at if order.placed_at else timedelta(0)
     return all(
@@ -99,8 +108,7 @@ def _fits(wanted: Conditions, order: Order, now: datetime, stock_since: datetime
             wanted.fulfillment_status is None or order.fulfillment_status in wanted.fulfillment_status,
             wanted.tag is None or wanted.tag in order.tags,
             wanted.older_than_days is None or age > timedelta(days=wanted.older_than_days),
-            wanted.before_stock_count is None
-            or (order.placed_at is not None and order.placed_at < stock_since),
+            wanted.before_stock_count is None or before_count(order.placed_at, stock_since),
         )
     )
 

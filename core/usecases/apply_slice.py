@@ -15,7 +15,7 @@ from typing import Any
 from core.connector import Change, Notice, OrderRead, Reading, Unreadable
 from core.hub import Account
 from core.model.order import Order
-from core.rules.intake import Intake, decide_intake
+from core.rules.intake import Intake, before_count, decide_intake
 from core.rules.orders import Verdict, Version, believed_change, judge
 from core.sealing import associated
 from core.store import deliveries, orders, schedule
@@ -264,7 +264,7 @@ def _row(state: Incoming, now: datetime) -> dict[str, Any]:
 
 def _want(state: Incoming) -> Want:
     linked = state.item.account.linked
-    counted = state.order.placed_at is None or state.order.placed_at >= linked.stock_since
+    counted = not before_count(state.order.placed_at, linked.stock_since)
     return Want(
         merchant_id=state.key[0],
         connection_id=state.key[1],

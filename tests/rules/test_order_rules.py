@@ -14,7 +14,7 @@ from core.errors import ChannelError, ErrorCode
 from core.model.money import Money
 from core.model.order import FulfillmentStatus, LineKind, Order, OrderLine, PaymentStatus, Source
 from core.rules.backoff import LONGEST_S, pause_after
-from core.rules.intake import Conditions, Intake, IntakeRule, decide_intake, moves_stock
+from core.rules.intake import Conditions, Intake, IntakeRule, before_count, decide_intake, moves_stock
 from core.rules.orders import MAX_CLOCK_AHEAD, Verdict, Version, believed_change, claim_of, judge
 from core.rules.totals import amounts_add_up, fulfillment_status, lines_add_up
 
@@ -226,3 +226,11 @@ def test_pauses_grow_are_bounded_and_respect_what_the_channel_asked_for(failures
     assert own <= timedelta(seconds=LONGEST_S)
     assert own <= pause_after(ChannelError(ErrorCode.UNAVAILABLE), failures + 1)
     assert told == timedelta(seconds=min(LONGEST_S, asked))
+
+
+def test_an_order_of_the_second_of_the_count_is_after_it() -> None:
+    counted = datetime(2026, 11, 24, 12, 0, 0, 700_000, tzinfo=UTC)
+
+    assert not before_count(datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC), counted)
+    assert before_count(datetime(2026, 11, 24, 11, 59, 59, tzinfo=UTC), counted)
+    assert not before_count(None, counted)
