@@ -107,7 +107,7 @@ ALWAYS: dict[str, str] = {
         SELECT FROM parked p JOIN todo t USING (merchant_id, delivery_id) WHERE p.resolved_at IS NULL""",
     "level_untold_but_not_pending": """
         SELECT FROM listing_levels WHERE desired IS NOT NULL AND NOT pending
-          AND (predicted IS NULL OR predicted + unseen <> desired OR maybe IS NOT NULL)
+          AND (predicted IS NULL OR predicted <> greatest(0, desired - unseen) OR maybe IS NOT NULL)
           AND NOT EXISTS (SELECT FROM dirty d WHERE d.merchant_id = listing_levels.merchant_id
             AND d.variant_id = listing_levels.variant_id)""",
     "level_of_another_variant": """
