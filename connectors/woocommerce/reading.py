@@ -101,7 +101,9 @@ def _whole(line: dict[str, Any], index: int, odd: list[Problem]) -> dict[str, An
     whole = int(quantity.to_integral_value(ROUND_CEILING))
     if whole != quantity:
         message = f"{quantity} is not a whole number; {whole} are reserved"
-        odd.append(Problem(code="invalid_value", pointer=f"/line_items/{index}/quantity", message=message))
+        odd.append(
+            Problem(code="fractional_quantity", pointer=f"/line_items/{index}/quantity", message=message)
+        )
         return {**line, "quantity": whole, "fraction": quantity}
     return {**line, "quantity": whole}
 
