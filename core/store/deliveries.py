@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from core.store.database import Connection, Row, json_texts
 
@@ -210,13 +209,3 @@ async def note_unread(tx: Connection, seen: Mapping[tuple[int, int, str, str], i
         *([key[index] for key in keys] for index in range(4)),
         [seen[key] for key in keys],
     )
-
-
-async def parked_list(tx: Connection, limit: int) -> list[dict[str, Any]]:
-    """What waits for a person, newest first."""
-    rows = await tx.fetch(
-        """SELECT delivery_id, connection_id, topic, reasons, attempts, parked_at FROM parked
-           WHERE resolved_at IS NULL ORDER BY parked_at DESC LIMIT $1""",
-        limit,
-    )
-    return [dict(row) for row in rows]

@@ -233,11 +233,6 @@ async def next_try(tx: Connection, merchant_id: int, connection_id: int) -> date
     return found
 
 
-async def pending_count(tx: Connection) -> int:
-    """Levels that wait to be told, of the declared merchants."""
-    return int(await tx.fetchval("SELECT count(*) FROM listing_levels WHERE pending"))
-
-
 async def forget_unseen(
     tx: Connection, merchant_id: int, connection_id: int, before: datetime, now: datetime
 ) -> int:

@@ -107,12 +107,3 @@ async def release(
         error[:500],
     )
     return status == "UPDATE 1"
-
-
-async def any_due(tx: Connection, now: datetime) -> bool:
-    """Whether some scheduled work is due that nobody holds."""
-    return bool(
-        await tx.fetchval(
-            "SELECT EXISTS (SELECT FROM schedule WHERE due_at <= $1 AND lease_until < clock_timestamp())", now
-        )
-    )

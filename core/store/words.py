@@ -9,7 +9,7 @@ from core.store.database import Connection, Row, json_texts
 
 
 async def put_words(tx: Connection, merchant_id: int, rows: Sequence[tuple[int, str, str, str]]) -> None:
-    """Keep (connection or 0, lookup, word, meaning) rows; an empty meaning of a payment word is never stored."""
+    """Keep (connection or 0, lookup, word, meaning) rows; a word that is there gets the new meaning."""
     await tx.execute(
         """INSERT INTO overrides SELECT $1, c, l, w, m
            FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) AS r (c, l, w, m)
