@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.errors import ChannelError
 from core.flow import Flow, Request, Response
+from core.model.fulfillment import FulfillmentPush, FulfillmentPushed, TrackerWanted, TrackingPush
 from core.model.inventory import ListingSeen, StockWrite, StockWritten
 from core.model.order import Order
+from core.model.tracking import Tracking
 from core.model.value import Value
 
 Credentials = Mapping[str, str]  # field name -> secret; never logged, never in a Request a flow can see
@@ -33,13 +35,20 @@ class Limits(Value):
 
 
 class Manifest(Value):
-    """Facts about a channel, as data, because their differences oversell. Read from `manifest.toml`.
+    """Facts about a channel or carrier, as data, because their differences oversell. Read from `manifest.toml`.
 
     *lowers_stock_at* says when the channel lowers its own count by itself; *zero* what a quantity of zero
-    means there; *deadline_ms* how fast it wants its webhooks answered.
+    means there; *deadline_ms* how fast it wants its webhooks answered. A channel has to state every fact of
+    `SELLING`; a carrier sells nothing and has none of them.
     """
 
+    SELLING: ClassVar = (
+        "page_size", "stock_batch", "zero", "counts_own_unshipped", "lowers_stock_at", "compare_and_set",
+        "stock_locations", "ship_clock_stops_at",
+    )  # fmt: skip
+
     slug: str
+    kind: Literal["channel", "carrier"] = "channel"
     name: str
     documentation: str
     api_version: str
@@ -49,21 +58,28 @@ class Manifest(Value):
     webhook_secrets: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     hosts: tuple[str, ...]
-    page_size: int
-    stock_batch: int
+    page_size: int = 0
+    stock_batch: int = 0
     limits: dict[str, Limits] = Field(default_factory=dict)
-    zero: Literal["quantity", "deactivate", "needs_setting"]
-    counts_own_unshipped: bool
-    lowers_stock_at: Literal["order", "payment", "shipment", "setting"]
-    compare_and_set: bool
+    zero: Literal["quantity", "deactivate", "needs_setting"] = "quantity"
+    counts_own_unshipped: bool = False
+    lowers_stock_at: Literal["order", "payment", "shipment", "setting"] = "order"
+    compare_and_set: bool = False
     idempotency_keys: bool
-    stock_locations: bool
-    ship_clock_stops_at: str
+    stock_locations: bool = False
+    ship_clock_stops_at: str = ""
     buyer_messages: tuple[str, ...] = ()
     data_use: str
     tier: Literal["draft", "bronze", "silver", "gold"]
     webhook_topics: tuple[str, ...] = ()
     deadline_ms: int = 5000
+
+    @model_validator(mode="after")
+    def _states_every_fact(self) -> Self:
+        unstated = [fact for fact in self.SELLING if fact not in self.model_fields_set]
+        if self.kind == "channel" and unstated:
+            raise ValueError(f"a channel has to state {', '.join(unstated)}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +154,14 @@ class Unreadable:
     reasons: tuple[Problem, ...]
 
 
-Reading = OrderRead | Notice | Unreadable
+@dataclass(frozen=True, slots=True)
+class TrackingRead:
+    """What a carrier says about parcels, one entry for each tracking number in the body."""
+
+    trackings: tuple[Tracking, ...]
+
+
+Reading = OrderRead | TrackingRead | Notice | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +206,21 @@ class Account:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetTold:
+    """What an answer says about the rate budget *family*: *available* points now, refilled by *points_per_s* up to
+    *burst*. None: not told.
+    """
+
+    family: str
+    available: float
+    points_per_s: float | None = None
+    burst: float | None = None
+
+
 @runtime_checkable
 class Connector(Protocol):
-    """What every channel offers. Optional abilities are the small protocols below, not methods that refuse."""
+    """What every channel and carrier offers. Optional abilities are the small protocols below, not methods that refuse."""
 
     manifest: Manifest
 
@@ -197,6 +232,12 @@ class Connector(Protocol):
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> Refused | None: ...
     def read(self, delivery: Delivery, overrides: Overrides) -> Reading: ...
     def check_account(self) -> Flow[Account]: ...
+
+
+@runtime_checkable
+class PullsOrders(Protocol):
+    """Can be asked for orders: those changed in a window, and one by its id."""
+
     def pull_orders(self, window: Window, cursor: str | None) -> Flow[Page]: ...
     def fetch_order(self, channel_order_id: str) -> Flow[Page]: ...
 
@@ -231,6 +272,36 @@ class ListsCatalog(Protocol):
 @runtime_checkable
 class WritesStock(Protocol):
     def push_stock(self, writes: Sequence[StockWrite]) -> Flow[tuple[StockWritten, ...]]: ...
+
+
+@runtime_checkable
+class PushesFulfillments(Protocol):
+    """Takes what was shipped. The flow looks before it repeats, so that a parcel is there exactly once."""
+
+    def push_fulfillment(self, push: FulfillmentPush) -> Flow[FulfillmentPushed]: ...
+
+
+@runtime_checkable
+class PushesTracking(Protocol):
+    """Takes where a parcel is. A status the channel has no word for asks for nothing and returns."""
+
+    def push_tracking(self, push: TrackingPush) -> Flow[None]: ...
+
+
+@runtime_checkable
+class TracksParcels(Protocol):
+    """A carrier or aggregator that follows a parcel for us. What it knows at once is returned as it would come in a
+    delivery.
+    """
+
+    def create_tracker(self, wanted: TrackerWanted) -> Flow[Page]: ...
+
+
+@runtime_checkable
+class TellsBudget(Protocol):
+    """Reads from an answer how much may still be asked for."""
+
+    def budget(self, response: Response) -> BudgetTold | None: ...
 
 
 @runtime_checkable

@@ -37,15 +37,39 @@ class StockWrite:
     accepted: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """The hub said that goods of *order_id* left in a parcel: one row for each time it had that effect."""
+
+    order_id: str
+    tracking_number: str
+    carrier: str
+    units: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The hub wrote *text* to an order: a note, or the word for where its parcel is."""
+
+    order_id: str
+    text: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Books:
-    """Append-only records of one simulated channel."""
+    """Append-only records of one simulated channel. *shipped* and *noted* have a row for every effect, so that one
+    that happened twice is there twice.
+    """
 
     sales: list[Sale] = field(default_factory=list)
     restocks: list[Sale] = field(default_factory=list)
     sold_out: list[SoldOut] = field(default_factory=list)
     stock_writes: list[StockWrite] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
+    shipped: list[Shipped] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
     throttled: int = 0
 
     def sold(self) -> Counter[str]:

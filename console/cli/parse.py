@@ -23,7 +23,7 @@ def parse(channel: str, topic: str, file: str, as_json: bool) -> None:
     Example: fairway parse shopify orders/create order.json --json
     """
     from connectors import discover
-    from core.connector import Delivery, Notice, OrderRead
+    from core.connector import Delivery, Notice, OrderRead, TrackingRead
 
     connector = discover().get(channel)
     if connector is None:
@@ -47,6 +47,8 @@ def parse(channel: str, topic: str, file: str, as_json: bool) -> None:
             "resource_id": reading.resource_id,
             "message": reading.message,
         }
+    elif isinstance(reading, TrackingRead):
+        answer = {"kind": "tracking", "tracking": reading.trackings[0].model_dump(mode="json")}
     else:
         answer = {"kind": "parked", "reasons": [reason.model_dump() for reason in reading.reasons]}
     if as_json:

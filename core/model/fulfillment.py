@@ -1,9 +1,10 @@
-"""What was shipped: fulfillments and their parcels."""
+"""What was shipped: fulfillments and their parcels, and what channels and carriers are told about them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from core.model.tracking import TrackingStatus
 from core.model.value import Value
 
 
@@ -32,3 +33,49 @@ class Fulfillment(Value):
     channel_location_id: str | None = None
     lines: tuple[LineQuantity, ...] = ()
     parcels: tuple[Parcel, ...] = ()
+
+
+class FulfillmentPush(Value):
+    """What a channel is told about goods that left.
+
+    *key* is the same for every attempt; *look_first* says that an earlier attempt may have had its effect without our
+    knowing, so the channel has to be read before it is told again. *completes* says that nothing of the order is left to
+    ship. *notify_buyer* lets the channel write to the buyer.
+    """
+
+    key: str
+    channel_order_id: str
+    lines: tuple[LineQuantity, ...]
+    parcels: tuple[Parcel, ...]
+    shipped_at: datetime
+    completes: bool
+    notify_buyer: bool = False
+    look_first: bool = False
+
+
+class FulfillmentPushed(Value):
+    """The channel has the fulfillment. *repeated* says that it was found there and not sent again."""
+
+    channel_fulfillment_ids: tuple[str, ...] = ()
+    repeated: bool = False
+
+
+class TrackingPush(Value):
+    """What a channel is told about a parcel on its way; *key* and *look_first* as in `FulfillmentPush`."""
+
+    key: str
+    channel_order_id: str
+    channel_fulfillment_ids: tuple[str, ...]
+    tracking_number: str
+    status: TrackingStatus
+    happened_at: datetime
+    look_first: bool = False
+
+
+class TrackerWanted(Value):
+    """A parcel that a carrier shall follow for us; *key* and *look_first* as in `FulfillmentPush`."""
+
+    key: str
+    tracking_number: str
+    carrier: str
+    look_first: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,14 @@ from core.errors import Missing, UsageProblem
 from core.sealing import BodyBox, Keyring, associated
 from core.store.database import Connection, Row
 
-WORK_KINDS = ("pull", "fetch", "catalog", "push", "probe")
+WORK_KINDS = (
+    "pull",
+    "fetch",
+    "catalog",
+    "push",
+    "probe",
+    "effect",
+)  # of a channel; a carrier needs only the last two
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class Linked:
     status: str
     push_stock: bool
     stock_since: datetime
+    push_fulfillments: bool
 
 
 def token_hash(token: str) -> bytes:
@@ -84,8 +92,12 @@ async def add_connection(
     token: str,
     stock_since: datetime,
     now: datetime,
+    kinds: Sequence[str] = WORK_KINDS,
 ) -> int:
-    """Link an account; raises `UsageProblem` when its name or the account is linked already."""
+    """Link an account, with a row of work for each of *kinds*.
+
+    Raises `UsageProblem` when its name or the account is linked already.
+    """
     try:
         connection_id: int = await tx.fetchval(
             """INSERT INTO connections (merchant_id, channel, name, account, settings, stock_since, created_at)
@@ -110,7 +122,7 @@ async def add_connection(
            FROM unnest($3::text[]) AS k (kind)""",
         merchant_id,
         connection_id,
-        list(WORK_KINDS),
+        list(kinds),
         now,
     )
     return connection_id
@@ -199,8 +211,8 @@ async def linked_all(tx: Connection) -> list[Linked]:
     return [_linked(row) for row in await tx.fetch(f"{_LINKED} ORDER BY connection_id")]
 
 
-_LINKED = """SELECT merchant_id, connection_id, channel, name, account, settings, status, push_stock, stock_since
-             FROM connections"""
+_LINKED = """SELECT merchant_id, connection_id, channel, name, account, settings, status, push_stock, stock_since,
+               push_fulfillments FROM connections"""
 
 
 def _linked(row: Row) -> Linked:

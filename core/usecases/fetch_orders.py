@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.connector import PullsOrders
 from core.errors import ChannelError, ErrorCode
 from core.hub import Hub
 from core.net import drive
@@ -39,7 +40,7 @@ async def fetch_orders(hub: Hub, lease: Lease) -> Fetched:
     while True:
         async with hub.database.transaction([lease.merchant_id]) as tx:
             linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
-            if linked.status != "active":
+            if linked.status != "active" or not isinstance(account.connector, PullsOrders):
                 return done
             line = await hub.line(tx, linked)
             wanted = await fetches.due(tx, lease.merchant_id, lease.connection_id, hub.clock(), BATCH)

@@ -75,6 +75,7 @@ async def link_account(
             token=token,
             stock_since=stock_since or now,
             now=now,
+            kinds=connections.WORK_KINDS if manifest.kind == "channel" else ("probe", "effect"),
         )
         for field in manifest.credentials:
             await connections.put_credential(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.connector import Window
+from core.connector import PullsOrders, Window
 from core.errors import ChannelError, ErrorCode
 from core.hub import Hub
 from core.net import drive
@@ -38,7 +38,7 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
         linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
         line = await hub.line(tx, linked)
         checkpoint = await runs.checkpoint(tx, lease.merchant_id, lease.connection_id, "orders")
-    if linked.status != "active":
+    if linked.status != "active" or not isinstance(account.connector, PullsOrders):
         return Pulled(0, 0, 0)
     until = hub.clock()
     since = checkpoint[0] - OVERLAP if checkpoint else min(until, linked.stock_since) - FIRST_LOOK

@@ -26,7 +26,7 @@ CATALOG = {
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
         ORDER BY 1, a.attnum""",
     "constraints": """
-        SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
         WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
     "indexes": """
         SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2""",
