@@ -109,11 +109,18 @@ def _from_file(value: str) -> str:
 
 
 @click.command("connections")
-@click.option("--push-on", metavar="NAME", help="Allow writing stock to this connection.")
+@click.option("--push-on", metavar="NAME", help="Allow writing to this connection.")
 @click.option("--push-off", metavar="NAME", help="Forbid it.")
+@click.option(
+    "--what",
+    type=click.Choice(["all", "stock", "shipments"]),
+    default="all",
+    show_default=True,
+    help="What --push-on and --push-off are about.",
+)
 @click.option("--json", "as_json", is_flag=True)
-def connections_command(push_on: str | None, push_off: str | None, as_json: bool) -> None:
-    """List linked accounts, or switch stock pushes of one on or off."""
+def connections_command(push_on: str | None, push_off: str | None, what: str, as_json: bool) -> None:
+    """List linked accounts, or allow and forbid telling one what it may sell and what was shipped."""
     from core.store import connections, schedule
 
     async def work() -> list[dict[str, object]]:
@@ -128,10 +135,16 @@ def connections_command(push_on: str | None, push_off: str | None, as_json: bool
                     one = next((item for item in known if item.name == name), None)
                     if one is None:
                         raise Missing(f"There is no connection {name!r}.", fix="See `fairway connections`.")
-                    await connections.switch_push(tx, one.merchant_id, one.connection_id, on=on)
-                    await schedule.ring(tx, "push", [(one.merchant_id, one.connection_id)], hub.clock())
+                    pair = (one.merchant_id, one.connection_id)
+                    if what != "shipments":
+                        await connections.switch_push(tx, *pair, on=on)
+                        await schedule.ring(tx, "push", [pair], hub.clock())
+                    if what != "stock":
+                        await connections.switch_fulfillments(tx, *pair, on=on)
+                        await schedule.ring(tx, "effect", [pair], hub.clock())
                 known = await connections.linked_all(tx)
             await hub.wake.ring("push")
+            await hub.wake.ring("effect")
             return [
                 {
                     "connection_id": item.connection_id,
@@ -140,6 +153,7 @@ def connections_command(push_on: str | None, push_off: str | None, as_json: bool
                     "account": item.account,
                     "status": item.status,
                     "push_stock": item.push_stock,
+                    "push_shipments": item.push_fulfillments,
                 }
                 for item in known
             ]
@@ -150,7 +164,7 @@ def connections_command(push_on: str | None, push_off: str | None, as_json: bool
     else:
         print_table(
             rows,
-            ("connection_id", "name", "channel", "account", "status", "push_stock"),
+            ("connection_id", "name", "channel", "account", "status", "push_stock", "push_shipments"),
             empty="No account is linked yet. Link one with `fairway connect CHANNEL`.",
         )
 

@@ -229,10 +229,30 @@ async def set_status(tx: Connection, merchant_id: int, connection_id: int, statu
     )
 
 
+async def carriers(tx: Connection, merchant_id: int, slugs: Sequence[str]) -> list[Linked]:
+    """The merchant's active connections to carriers, the oldest first; *slugs* names what is one."""
+    rows = await tx.fetch(
+        f"{_LINKED} WHERE merchant_id = $1 AND channel = ANY ($2::text[]) AND status = 'active' ORDER BY connection_id",
+        merchant_id,
+        list(slugs),
+    )
+    return [_linked(row) for row in rows]
+
+
 async def switch_push(tx: Connection, merchant_id: int, connection_id: int, *, on: bool) -> None:
     """Allow or forbid writing stock to this channel."""
     await tx.execute(
         "UPDATE connections SET push_stock = $3 WHERE merchant_id = $1 AND connection_id = $2",
+        merchant_id,
+        connection_id,
+        on,
+    )
+
+
+async def switch_fulfillments(tx: Connection, merchant_id: int, connection_id: int, *, on: bool) -> None:
+    """Allow or forbid telling this channel what was shipped and where it is."""
+    await tx.execute(
+        "UPDATE connections SET push_fulfillments = $3 WHERE merchant_id = $1 AND connection_id = $2",
         merchant_id,
         connection_id,
         on,

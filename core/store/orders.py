@@ -142,6 +142,31 @@ async def lines_of(tx: Connection, merchants: Sequence[int], orders: Sequence[in
     )
 
 
+async def lines_to_ship(tx: Connection, merchant_id: int, order_id: int) -> list[Row]:
+    """(line_id, name, open): each line with the units that have not left."""
+    return await tx.fetch(
+        """SELECT line_id, coalesce(sku, title) AS name,
+             greatest(0, quantity - quantity_cancelled - quantity_fulfilled) AS open
+           FROM order_lines WHERE merchant_id = $1 AND order_id = $2 ORDER BY position""",
+        merchant_id,
+        order_id,
+    )
+
+
+async def mark_shipped(
+    tx: Connection, merchant_id: int, order_id: int, fulfillment_status: str, now: datetime
+) -> None:
+    """Goods left: the order's next version."""
+    await tx.execute(
+        """UPDATE orders SET version = version + 1, fulfillment_status = $3, stored_at = $4
+           WHERE merchant_id = $1 AND order_id = $2""",
+        merchant_id,
+        order_id,
+        fulfillment_status,
+        now,
+    )
+
+
 async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Store lines; a line that is there is replaced."""
     await tx.execute(
@@ -256,7 +281,8 @@ async def unmapped_but_known(tx: Connection, limit: int) -> list[tuple[int, int]
 async def documents(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -> list[Row]:
     """Orders with their sealed documents."""
     return await tx.fetch(
-        """SELECT order_id, connection_id, channel_order_id, intake, holds, lowered, stored_at, document FROM orders
+        """SELECT order_id, connection_id, channel_order_id, order_number, delivery_id, intake, holds, lowered, stored_at,
+             cancelled_at, gone_at, document FROM orders
            WHERE merchant_id = $1 AND order_id = ANY ($2::bigint[]) ORDER BY order_id""",
         merchant_id,
         order_ids,

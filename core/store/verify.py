@@ -130,6 +130,7 @@ ALWAYS: dict[str, str] = {
           UNION SELECT DISTINCT merchant_id, connection_id FROM listings
           UNION SELECT DISTINCT merchant_id, connection_id FROM listing_levels
           UNION SELECT DISTINCT merchant_id, connection_id FROM fetches
+          UNION SELECT DISTINCT merchant_id, connection_id FROM outbox
           UNION SELECT merchant_id, connection_id FROM schedule
             WHERE merchant_id = ANY (declared_merchants())
         ) r WHERE NOT EXISTS (
@@ -138,6 +139,21 @@ ALWAYS: dict[str, str] = {
     "line_of_foreign_variant": """
         SELECT FROM order_lines l WHERE l.variant_id IS NOT NULL AND NOT EXISTS (
           SELECT FROM variants v WHERE v.merchant_id = l.merchant_id AND v.variant_id = l.variant_id)""",
+    # What was shipped is on the line, and never more than the line has.
+    "shipped_more_than_ordered": """
+        SELECT FROM fulfillment_lines l JOIN fulfillments f USING (merchant_id, fulfillment_id)
+        LEFT JOIN order_lines o ON o.merchant_id = f.merchant_id AND o.order_id = f.order_id AND o.line_id = l.line_id
+        GROUP BY f.merchant_id, f.order_id, l.line_id, o.quantity, o.quantity_fulfilled
+        HAVING o.quantity IS NULL OR sum(l.quantity) > o.quantity OR sum(l.quantity) > o.quantity_fulfilled""",
+    "fulfillment_without_parcel": """
+        SELECT FROM fulfillments f WHERE NOT EXISTS (SELECT FROM fulfillment_parcels p
+          WHERE p.merchant_id = f.merchant_id AND p.fulfillment_id = f.fulfillment_id)""",
+    "effect_done_without_answer": """
+        SELECT FROM outbox o WHERE (o.status = 'done') <> EXISTS (SELECT FROM effect_attempts a
+          WHERE a.merchant_id = o.merchant_id AND a.effect_id = o.effect_id AND a.outcome = 'ok')""",
+    "effect_done_twice": """
+        SELECT FROM effect_attempts WHERE outcome = 'ok' GROUP BY merchant_id, effect_id HAVING count(*) > 1""",
+    "effect_refused_without_reason": "SELECT FROM outbox WHERE status = 'rejected' AND error = ''",
     "account_linked_twice": """
         SELECT FROM connections WHERE status <> 'disconnected'
         GROUP BY channel, account HAVING count(*) > 1""",
@@ -157,6 +173,18 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
         """SELECT FROM listing_levels ll JOIN connections c USING (merchant_id, connection_id)
            WHERE ll.pending AND c.push_stock AND c.status = 'active' AND ll.next_at <= $1""",
         timedelta(0),
+    ),
+    "effects_left": (
+        """SELECT FROM outbox o JOIN connections c USING (merchant_id, connection_id)
+           WHERE o.status = 'pending' AND c.status = 'active' AND o.next_at <= $1
+             AND (c.push_fulfillments OR o.kind = 'tracker')""",
+        timedelta(0),
+    ),
+    "effect_attempt_never_settled": (
+        """SELECT FROM effect_attempts a WHERE a.outcome IS NULL AND NOT EXISTS (
+             SELECT FROM effect_attempts later WHERE later.merchant_id = a.merchant_id
+               AND later.effect_id = a.effect_id AND later.attempt > a.attempt AND later.outcome IS NOT NULL)""",
+        None,
     ),
     # A worker that died leaves one behind; whoever took over has found out what it did.
     "attempt_never_settled": (

@@ -6,37 +6,23 @@ wait for each other in a circle.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.connector import Change, Notice, OrderRead, Reading, Unreadable
-from core.hub import Account
-from core.model.order import Order
-from core.rules.intake import Intake, before_count, decide_intake
-from core.rules.orders import Verdict, Version, believed_change, judge
+from core.connector import Change, Connector, Notice, TrackingRead, Unreadable
+from core.rules.intake import Intake, before_count
 from core.sealing import associated
 from core.store import deliveries, orders, schedule
 from core.store.database import Connection
-from core.store.deliveries import Claimed
-from core.store.orders import OrderKey, StoredOrder
-from core.usecases.move_stock import Want, move_stock
+from core.store.orders import StoredOrder
+from core.usecases.apply_tracking import Said, apply_tracking
+from core.usecases.fold_slice import Incoming, Item, fold_slice
+from core.usecases.move_stock import move_stock
+from core.usecases.order_lines import Want
 
 CATALOG_PAUSE = timedelta(seconds=60)  # product notices come with every sale: look once a minute at most
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One delivery, understood. *looked* says that we fetched it ourselves."""
-
-    claimed: Claimed
-    account: Account
-    topic: str
-    looked: bool
-    received_at: datetime
-    reading: Reading
 
 
 @dataclass(slots=True)
@@ -48,47 +34,42 @@ class Applied:
     same: int = 0
     parked: int = 0
     notices: int = 0
+    trackings: int = 0
     fetches: int = 0
     levels_dirty: bool = False
+    effects: bool = False
 
     def add(self, other: Applied) -> None:
-        for name in ("applied", "stale", "same", "parked", "notices", "fetches"):
+        for name in ("applied", "stale", "same", "parked", "notices", "trackings", "fetches"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.levels_dirty |= other.levels_dirty
+        self.effects |= other.effects
 
 
-@dataclass(slots=True)
-class Incoming:
-    """The newest state of one order in this slice, on its way to be stored."""
-
-    item: Item
-    order: Order
-    document: bytes
-    changed_at: datetime
-    version: Version
-    intake: Intake
-    stored: StoredOrder | None
-    holds: list[dict[str, str]] = field(default_factory=list)
-    order_id: int = 0
-
-    @property
-    def key(self) -> OrderKey:
-        return (self.item.claimed.merchant_id, self.item.claimed.connection_id, self.order.channel_order_id)
-
-
-async def apply_slice(tx: Connection, items: Sequence[Item], now: datetime) -> Applied:
+async def apply_slice(
+    tx: Connection, items: Sequence[Item], registry: Mapping[str, Connector], now: datetime
+) -> Applied:
     """Apply those of *items* whose lease is still ours; raises `Outrun` when the slice must be done again."""
     ours = await deliveries.still_held(tx, [item.claimed for item in items])
     items = [item for item in items if item.claimed.delivery_id in ours]
-    done = Applied()
-    wants: list[tuple[int, int, str, str]] = []
-    incoming, gone = await _newest(tx, items, done, wants)
+    folded = await fold_slice(tx, items)
+    done = Applied(applied=len(folded.incoming), stale=folded.stale, same=folded.same)
+    wants = folded.wanted
     await _notices(tx, items, done, wants, now)
-    if incoming:
-        await _store(tx, incoming, now)
-        done.levels_dirty = await move_stock(tx, [_want(state) for state in incoming], now)
-    if gone:
-        done.levels_dirty |= await _gone(tx, gone, now)
+    if folded.incoming:
+        await _store(tx, folded.incoming, now)
+        done.levels_dirty = await move_stock(tx, [_want(state) for state in folded.incoming], now)
+    if folded.gone:
+        done.levels_dirty |= await _gone(tx, folded.gone, now)
+    words = [
+        Said(item.account, item.claimed.delivery_id, tracking)
+        for item in items
+        if isinstance(item.reading, TrackingRead)
+        for tracking in item.reading.trackings
+    ]
+    if words:
+        done.trackings = len(words)
+        done.effects = await apply_tracking(tx, words, registry, now)
     unreadable = [
         (i.claimed, i.topic, _reasons(i.reading)) for i in items if isinstance(i.reading, Unreadable)
     ]
@@ -106,90 +87,6 @@ async def apply_slice(tx: Connection, items: Sequence[Item], now: datetime) -> A
 
 def _reasons(reading: Unreadable) -> list[dict[str, str]]:
     return [reason.model_dump() for reason in reading.reasons]
-
-
-async def _newest(
-    tx: Connection, items: Sequence[Item], done: Applied, wants: list[tuple[int, int, str, str]]
-) -> tuple[list[Incoming], list[tuple[Item, StoredOrder]]]:
-    """Fold the slice to one newest state per order, and find the orders a look did not find any more."""
-    keys = [_key(item) for item in items if _key(item)]
-    stored = await orders.lock(tx, [key for key in keys if key])
-    states: dict[OrderKey, Incoming] = {}
-    gone: dict[OrderKey, tuple[Item, StoredOrder]] = {}
-    for item in items:
-        key = _key(item)
-        if key is None:
-            continue
-        known = stored.get(key)
-        if not isinstance(item.reading, OrderRead):
-            if known and known.gone_at is None:
-                gone[key] = (item, known)
-            continue
-        state = _incoming(item, item.reading.order, known)
-        before = states[key].version if key in states else _version_of(known)
-        verdict = judge(before, state.version)
-        if key not in states and known and known.gone_at:
-            verdict = _after_gone(known.gone_at, item, verdict)
-        if verdict is Verdict.LOOK:
-            wants.append((*key, "its place in time is not known"))
-            if before is None:
-                states[key] = state  # the sale is reserved all the same
-        elif verdict is Verdict.APPLY:
-            states[key] = state
-            if item.looked:
-                gone.pop(key, None)
-        else:
-            done.stale += verdict is Verdict.STALE
-            done.same += verdict is Verdict.SAME
-    done.applied = len(states)
-    return [states[key] for key in sorted(states)], [gone[key] for key in sorted(gone)]
-
-
-def _after_gone(gone_at: datetime, item: Item, verdict: Verdict) -> Verdict:
-    """What a state means for an order that was looked for and not found.
-
-    Only a later look brings it back, since webhooks may be late.
-    """
-    if item.looked:
-        return Verdict.APPLY if item.received_at >= gone_at else Verdict.STALE
-    return Verdict.STALE if verdict is Verdict.STALE else Verdict.LOOK
-
-
-def _key(item: Item) -> OrderKey | None:
-    if isinstance(item.reading, OrderRead):
-        return (item.claimed.merchant_id, item.claimed.connection_id, item.reading.order.channel_order_id)
-    if isinstance(item.reading, Notice) and item.reading.change is Change.GONE and item.reading.resource_id:
-        return (item.claimed.merchant_id, item.claimed.connection_id, item.reading.resource_id)
-    return None
-
-
-def _incoming(item: Item, order: Order, stored: StoredOrder | None) -> Incoming:
-    changed_at, ahead = believed_change(order.changed_at, item.received_at, order.placed_at)
-    if ahead:
-        order = order.model_copy(update={"flags": (*order.flags, "changed_at_in_future")})
-    plain = order.model_dump_json().encode()
-    return Incoming(
-        item=item,
-        order=order,
-        document=plain,
-        changed_at=changed_at,
-        version=Version(
-            changed_at=changed_at if order.changed_at is not None else None,
-            fetched_at=item.received_at if item.looked else None,
-            document_hash=hashlib.sha256(plain).digest(),
-        ),
-        intake=decide_intake(
-            order, item.account.rules, now=item.received_at, stock_since=item.account.linked.stock_since
-        ),
-        stored=stored,
-        holds=[hold.model_dump() for hold in order.holds],
-    )
-
-
-def _version_of(stored: StoredOrder | None) -> Version | None:
-    if stored is None:
-        return None
-    return Version(stored.changed_at, stored.fetched_at, stored.document_hash)
 
 
 async def _store(tx: Connection, incoming: Sequence[Incoming], now: datetime) -> None:
@@ -272,6 +169,7 @@ def _want(state: Incoming) -> Want:
         order=state.order,
         intake=state.intake,
         cause=f"delivery:{state.item.claimed.delivery_id}",
+        version=state.stored.version + 1 if state.stored else 1,
         known=state.stored is not None,
         received_at=state.item.received_at,
         never_stock=state.item.account.never_stock,
@@ -314,6 +212,7 @@ async def _gone(tx: Connection, gone: Sequence[tuple[Item, StoredOrder]], now: d
                 order=None,
                 intake=Intake.RECORD_ONLY,
                 cause=f"delivery:{item.claimed.delivery_id}",
+                version=known.version + 1,
                 received_at=item.received_at,
             )
             for item, known in gone

@@ -8,10 +8,12 @@ from core.flow import decode
 from core.hub import Hub
 from core.model.order import Order
 from core.rules.intake import Intake
+from core.rules.shipping import with_shipped
 from core.sealing import associated
-from core.store import connections, orders, stock
+from core.store import connections, fulfillments, orders, stock
 from core.store.database import declare
-from core.usecases.move_stock import Want, move_stock
+from core.usecases.move_stock import move_stock
+from core.usecases.order_lines import Want
 
 BATCH = 200
 
@@ -32,11 +34,13 @@ async def _settle(hub: Hub, merchant_id: int, order_ids: list[int]) -> int:
         await orders.lock_ids(tx, merchant_id, order_ids)
         rows = await orders.documents(tx, merchant_id, order_ids)
         cause = f"match:{await stock.transaction_id(tx)}"
+        shipped = await fulfillments.units_shipped(tx, [merchant_id] * len(order_ids), order_ids)
         wants = []
         for row in rows:
             account = await hub.account(merchant_id, row["connection_id"])
             owner = associated("order", row["connection_id"], row["channel_order_id"])
-            order = Order.model_validate(decode(account.box.open(row["document"], owner)))
+            said = Order.model_validate(decode(account.box.open(row["document"], owner)))
+            order = with_shipped(said, shipped.get(row["order_id"], {}))
             holds = [hold for hold in row["holds"] if hold["code"] not in ("unmapped_sku", "short_stock")]
             await orders.put_holds(tx, [(merchant_id, row["order_id"], holds)])
             wants.append(

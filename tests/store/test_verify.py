@@ -49,6 +49,22 @@ INSERT INTO checkpoint_log VALUES (1, 1, 'orders', 1, '2026-11-24 09:00Z', now()
   (1, 1, 'orders', 2, '2026-11-24 10:00Z', now());
 """
 
+SHIPPED = """
+  INSERT INTO fulfillments (merchant_id, fulfillment_id, order_id, op_key, shipped_at, recorded_at, cause)
+    VALUES (1, 1, 1, 'ship', now(), now(), 'c');
+  INSERT INTO fulfillment_lines VALUES (1, 1, '1', 1);
+  INSERT INTO parcels (merchant_id, parcel_id, carrier, tracking_number) VALUES (1, 1, 'UPS', '1Z');
+  INSERT INTO fulfillment_parcels VALUES (1, 1, 1);
+"""
+
+WISH = """
+  INSERT INTO outbox (merchant_id, effect_id, connection_id, kind, entity, subject_id, op_key, key, status, next_at,
+      created_at)
+    VALUES (1, 1, 1, 'tracker', 'parcel:1', 1, 'o', gen_random_uuid(), 'pending', '2026-11-24', '2026-11-24');
+  INSERT INTO effect_attempts (merchant_id, effect_id, attempt, connection_id, epoch, started_at, outcome)
+    VALUES (1, 1, 1, 1, 1, now(), 'ok');
+"""
+
 SHORTAGE = "INSERT INTO shortages VALUES (1, 1, '1', 1, {q}, {q}, '{{\"kind\": \"count\"}}', now(), NULL); "
 
 DAMAGE = {
@@ -89,6 +105,15 @@ DAMAGE = {
     "checkpoint_disagrees_with_log": "DELETE FROM checkpoint_log WHERE epoch = 2",
     "cross_tenant_reference": "UPDATE orders SET connection_id = 2",
     "line_of_foreign_variant": "UPDATE order_lines SET variant_id = 2",
+    "shipped_more_than_ordered": SHIPPED,
+    "fulfillment_without_parcel": SHIPPED + "DELETE FROM fulfillment_parcels",
+    "effect_done_without_answer": WISH
+    + "UPDATE effect_attempts SET outcome = 'unknown'; UPDATE outbox SET status = 'done'",
+    "effect_done_twice": WISH
+    + """
+        INSERT INTO effect_attempts (merchant_id, effect_id, attempt, connection_id, epoch, started_at, outcome)
+        VALUES (1, 1, 2, 1, 1, now(), 'ok')""",
+    "effect_refused_without_reason": WISH + "UPDATE outbox SET status = 'rejected'",
     "account_linked_twice": """
         DROP INDEX connections_account;
         INSERT INTO connections (merchant_id, connection_id, channel, name, account, stock_since, created_at)
@@ -97,6 +122,8 @@ DAMAGE = {
     "fetches_left": "INSERT INTO fetches VALUES (1, 1, '1', 'r', '2026-11-24', '2026-11-24')",
     "dirty_left": "INSERT INTO dirty VALUES (1, 1, 1, now())",
     "pending_levels_left": "UPDATE listing_levels SET pending = true",
+    "effects_left": WISH,
+    "effect_attempt_never_settled": WISH + "UPDATE effect_attempts SET outcome = NULL",
     "attempt_never_settled": """
         INSERT INTO push_attempts (merchant_id, connection_id, epoch, listing_id, channel_location_id,
           desired_seq,

@@ -147,6 +147,7 @@ class Rig:
     merchant_id: int = 0
     first: int = 0
     second: int = 0
+    carrier: int = 0
 
     async def open(self, name: str = "Mia") -> None:
         async with self.hub.database.transaction([]) as tx:

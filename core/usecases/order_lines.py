@@ -1,0 +1,145 @@
+"""Order lines as our catalogue knows them: which variant each one is, and whether it moves stock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.model.order import Order, OrderLine
+from core.rules.intake import Intake, moves_stock
+from core.rules.shelves import LineStock
+from core.rules.skus import tidy_sku
+from core.store import listings, orders
+from core.store.database import Connection, Row
+
+LineKey = tuple[int, str]  # order, line
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """An order whose lines ask something of the shelves. *order* is None when it is gone at the channel.
+
+    *known* is false for an order that was stored just now. *cause* names what made this happen: a delivery, a match;
+    with the order's *version* it names it once, also when a delivery is read again. *lowers* says that the channel has
+    taken these units off its own count; *lowered_before* that we knew; *compares* that it never lets a write wipe out a
+    sale.
+    """
+
+    merchant_id: int
+    connection_id: int
+    order_id: int
+    order: Order | None
+    intake: Intake
+    cause: str
+    received_at: datetime
+    version: int = 0
+    never_stock: tuple[str, ...] = ()
+    holds: tuple[dict[str, str], ...] = ()
+    known: bool = True
+    compares: bool = True
+    lowers: bool = False
+    lowered_before: bool = False
+
+
+@dataclass(slots=True)
+class WantedLine:
+    """One order line with what it is in our catalogue."""
+
+    want: Want
+    position: int
+    line: OrderLine
+    listing_id: int | None = None
+    variant_id: int | None = None
+    units: int = 1
+    moves: bool = False
+    quantity_before: int = 0
+    hold: dict[str, str] | None = None
+    stock: LineStock | None = None
+
+    @property
+    def newly_lowered(self) -> int:
+        """Units the channel has taken off its own count since we last looked, in units of the listing."""
+        if not self.want.lowers or self.line.tracked is False:
+            return 0
+        known = self.quantity_before if self.want.lowered_before else 0
+        return max(0, self.line.units - known)
+
+
+async def resolve_lines(
+    tx: Connection, wants: Sequence[Want], before: dict[LineKey, Row]
+) -> list[WantedLine]:
+    """The lines of *wants*; a line keeps the variant it had *before*."""
+    lines = [
+        WantedLine(want=want, position=position, line=line)
+        for want in wants
+        if want.order is not None
+        for position, line in enumerate(want.order.lines)
+    ]
+    found = await listings.resolve(
+        tx,
+        [(x.want.merchant_id, x.want.connection_id, x.line.channel_item_id, _sku(x)) for x in lines],
+    )
+    for line, row in zip(lines, found, strict=True):
+        known = before.get((line.want.order_id, line.line.line_id))
+        line.listing_id, line.units = row["listing_id"], row["units"]
+        # A line keeps the variant it was reserved under, whatever the catalogue says today.
+        line.variant_id = known["variant_id"] if known and known["variant_id"] else row["variant_id"]
+        line.quantity_before = known["quantity"] if known else 0
+        line.moves = moves_stock(line.line, never=line.want.never_stock) and row["tracked"] is not False
+        if line.moves and line.variant_id is None and line.want.intake.reserves:
+            named = (
+                f"the SKU {line.line.sku[:80]!r}" if line.line.sku else f"{line.line.title[:80]!r} (no SKU)"
+            )
+            line.hold = hold(line, "unmapped_sku", "sku", f"no variant is known for {named}")
+    return lines
+
+
+def _sku(line: WantedLine) -> str | None:
+    return tidy_sku(line.line.sku) or None if line.line.sku else None
+
+
+def hold(line: WantedLine, code: str, name: str, message: str) -> dict[str, str]:
+    return {"code": code, "pointer": f"/lines/{line.position}/{name}", "message": message}
+
+
+async def write_lines(
+    tx: Connection, lines: Sequence[WantedLine], before: dict[LineKey, Row], wants: Sequence[Want]
+) -> None:
+    """Store *lines*, say of those that are not in their order any more that they are cancelled, and keep the holds."""
+    if lines:
+        await orders.put_lines(tx, [_row(line) for line in lines])
+    named = {(line.want.order_id, line.line.line_id) for line in lines}
+    whole = {want.order_id: want.merchant_id for want in wants if want.order is not None}
+    dropped = [(whole[key[0]], *key) for key in before if key[0] in whole and key not in named]
+    if dropped:
+        await orders.drop_lines(tx, dropped)
+    holds: dict[int, list[dict[str, str]]] = {want.order_id: list(want.holds) for want in wants}
+    for line in lines:
+        if line.hold:
+            holds[line.want.order_id].append(line.hold)
+    changed = [want for want in wants if len(holds[want.order_id]) != len(want.holds)]
+    if changed:
+        await orders.put_holds(tx, [(w.merchant_id, w.order_id, holds[w.order_id]) for w in changed])
+
+
+def _row(line: WantedLine) -> dict[str, Any]:
+    return {
+        "merchant_id": line.want.merchant_id,
+        "order_id": line.want.order_id,
+        "line_id": line.line.line_id,
+        "position": line.position,
+        "sku": _sku(line),
+        "channel_item_id": line.line.channel_item_id,
+        "title": line.line.title[:500],
+        "listing_id": line.listing_id,
+        "variant_id": line.variant_id,
+        "moves_stock": line.moves,
+        "quantity": line.line.units,
+        "quantity_cancelled": line.line.quantity_cancelled,
+        "quantity_fulfilled": line.line.quantity_fulfilled,
+        "quantity_returned": line.line.quantity_returned,
+        "unit_price": line.line.unit_price.amount if line.line.unit_price else None,
+        "total": line.line.total.amount if line.line.total else None,
+    }
