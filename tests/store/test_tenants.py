@@ -67,6 +67,19 @@ INSERT INTO checkpoints VALUES ({m}, {m}, 'orders', now(), 1);
 INSERT INTO checkpoint_log VALUES ({m}, {m}, 'orders', 1, now(), now());
 INSERT INTO runs (merchant_id, connection_id, kind, started_at) VALUES ({m}, {m}, 'pull', now());
 INSERT INTO intake_counts VALUES ({m}, now(), 1, 0, 0);
+INSERT INTO fulfillments (merchant_id, fulfillment_id, order_id, op_key, shipped_at, recorded_at, cause)
+  VALUES ({m}, {m}, {m}, 'k', now(), now(), 'c');
+INSERT INTO fulfillment_lines VALUES ({m}, {m}, '1', 1);
+INSERT INTO parcels (merchant_id, parcel_id, carrier, tracking_number) VALUES ({m}, {m}, 'UPS', '1Z');
+INSERT INTO fulfillment_parcels VALUES ({m}, {m}, {m});
+INSERT INTO scans VALUES ({m}, {m}, 'h', now(), 'in_transit', NULL, {m}, 'sealed');
+INSERT INTO outbox (merchant_id, effect_id, connection_id, kind, entity, subject_id, op_key, key, next_at, created_at)
+  VALUES ({m}, {m}, {m}, 'tracker', 'e', {m}, 'k', gen_random_uuid(), now(), now());
+INSERT INTO effect_attempts (merchant_id, effect_id, attempt, connection_id, epoch, started_at)
+  VALUES ({m}, {m}, 1, {m}, 1, now());
+INSERT INTO budgets VALUES ({m}, {m}, 'api', 1, 1, 1, now());
+INSERT INTO circuits VALUES ({m}, {m}, 1, now());
+INSERT INTO run_lines (merchant_id, run_id, at, level, message) VALUES ({m}, 1, now(), 'info', 'm');
 """
 
 
