@@ -67,6 +67,13 @@ class Process:
     def ended(self) -> bool:
         return self.child is not None and self.child.returncode is not None
 
+    async def crash(self) -> None:
+        """End the process as a crash would, and start another."""
+        if self.child is not None and not self.ended:
+            self.child.kill()
+            await self.child.wait()
+        await self.start()
+
     async def stop(self) -> None:
         if self.child is None or self.ended:
             return

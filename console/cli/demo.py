@@ -8,11 +8,14 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from console.cli.show import print_json, run
+
+if TYPE_CHECKING:
+    from console.demo.story import Plan
 
 
 @click.command()
@@ -20,17 +23,27 @@ from console.cli.show import print_json, run
 @click.option("--seed", default=7, show_default=True, help="The same seed, the same buyers.")
 @click.option("--headless", is_flag=True, help="No status page.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--chaos", is_flag=True, help="Kill everything now and then, and lose a fifth of all answers.")
+@click.option("--without-valkey", is_flag=True, help="Stop Valkey first: nothing ever rings.")
 @click.option("--keep", is_flag=True, help="Leave the demo's directory for a look at its logs.")
-def demo(orders: int, seed: int, headless: bool, as_json: bool, keep: bool) -> int:
-    """A Shopify and a WooCommerce shop share the stock of 200 variants; buyers buy on both.
+def demo(
+    orders: int, seed: int, headless: bool, as_json: bool, chaos: bool, without_valkey: bool, keep: bool
+) -> int:
+    """A Shopify and a WooCommerce shop share the stock of 200 variants; buyers buy on both, and EasyPost follows every
+    parcel.
 
     Every webhook comes twice, one in ten never, one in twenty with a wrong signature. At the end the books of the
-    shops are compared with the hub's. Exit 0 only when they balance.
+    shops and the carrier are compared with the hub's. Exit 0 only when they balance.
     """
+    from console.demo.story import Plan
+
+    if chaos and without_valkey:
+        raise click.UsageError("--chaos kills Valkey by itself now and then; give one of the two.")
+    plan = Plan(orders, seed, chaos=chaos, valkey=not without_valkey)
     directory = Path(tempfile.mkdtemp(prefix="fairway-demo-"))
     directory.chmod(0o711)
     try:
-        numbers = run(_demo(directory, orders, seed, headless=headless))
+        numbers = run(_demo(directory, plan, headless=headless))
     finally:
         if keep:
             click.echo(f"The demo's directory is {directory}.", err=True)
@@ -43,7 +56,7 @@ def demo(orders: int, seed: int, headless: bool, as_json: bool, keep: bool) -> i
     return 0 if numbers["passed"] else 1
 
 
-async def _demo(directory: Path, orders: int, seed: int, *, headless: bool) -> dict[str, Any]:
+async def _demo(directory: Path, plan: Plan, *, headless: bool) -> dict[str, Any]:
     from console.cli.serve import status_page
     from console.demo.story import tell_story
     from console.home import Home
@@ -62,7 +75,7 @@ async def _demo(directory: Path, orders: int, seed: int, *, headless: bool) -> d
                 yield
 
         with Progressing() as tell:
-            return await tell_story(servers, home, orders=orders, seed=seed, tell=tell, pages=pages)
+            return await tell_story(servers, home, plan, tell=tell, pages=pages)
 
 
 def _quiet(_text: str) -> None:
@@ -98,6 +111,9 @@ WORDS = (
     ("holds", "of them on hold, with the reason"),
     ("parked", "deliveries parked"),
     ("stock_pushes", "counts written to the shops"),
+    ("tracking_pushes", "parcels that their shops know of"),
+    ("tracking_missing", "parcels that a shop does not know of, or whose way is not known"),
+    ("duplicate_effects", "things that happened twice at a shop or the carrier"),
     ("propagation_p95_ms", "ms from a sale to the other shop's new count, 95 of 100"),
     ("lost", "orders or units lost"),
     ("duplicated", "orders or units doubled"),

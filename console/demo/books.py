@@ -15,14 +15,21 @@ from core.store.verify import verify
 
 @dataclass(slots=True)
 class Verdict:
-    """*lost*: orders in a shop's books that the hub does not have; *duplicated*: orders or units it has twice."""
+    """*lost*: orders in a shop's books that the hub does not have; *duplicated*: orders or units it has twice.
 
-    lost: int
-    duplicated: int
-    oversold: int
-    explained: int
-    wrong_levels: int
+    *tracking_pushes*: parcels that a shop's books show; *tracking_missing*: parcels they do not show, or of which the
+    hub does not know where they are; *duplicate_effects*: what happened twice at a shop or the carrier.
+    """
+
     numbers: dict[str, Any]
+    lost: int = 0
+    duplicated: int = 0
+    oversold: int = 0
+    explained: int = 0
+    wrong_levels: int = 0
+    tracking_pushes: int = 0
+    tracking_missing: int = 0
+    duplicate_effects: int = 0
 
     @property
     def passed(self) -> bool:
@@ -30,6 +37,8 @@ class Verdict:
             self.lost == 0
             and self.duplicated == 0
             and self.wrong_levels == 0
+            and self.tracking_missing == 0
+            and self.duplicate_effects == 0
             and self.explained >= self.oversold
             and not self.numbers["violations"]
         )
@@ -39,11 +48,12 @@ async def compare(hub: Hub, merchant_id: int, shops: Shops, connections: dict[st
     """Judge by the shops' books."""
     async with hub.database.transaction([merchant_id]) as tx:
         stored = await demo_books.stored_orders(tx)
-        verdict = Verdict(0, 0, 0, 0, 0, {})
+        verdict = Verdict({})
         for shop, books in (("shopify", shops.shopify.books), ("woocommerce", shops.woocommerce.books)):
             _orders(verdict, books, [row for row in stored if row["connection_id"] == connections[shop]])
         await _oversold(tx, verdict, shops)
         verdict.wrong_levels = await _levels(tx, shops, connections)
+        _parcels(verdict, shops, connections, await demo_books.shipped_parcels(tx))
         verdict.numbers |= await demo_books.numbers(tx)
         checked = await verify(tx, at_rest=True, now=hub.clock())
     waits = sorted(latency_ms(shops))
@@ -81,6 +91,40 @@ async def _oversold(tx: Connection, verdict: Verdict, shops: Shops) -> None:
         over = max(0, count - shops.supply.get(sku, count))
         verdict.oversold += over
         verdict.explained += min(over, explained.get(sku, 0))
+
+
+FINAL = {
+    "delivered": "delivered",
+    "return_to_sender": "return_to_sender",
+    "failure": "delivery_failed",
+    "available_for_pickup": "ready_for_pickup",
+}
+
+
+def _parcels(
+    verdict: Verdict, shops: Shops, connections: dict[str, int], parcels: list[dict[str, Any]]
+) -> None:
+    """Every parcel once in the books of its shop and once at the carrier, and the hub knows where it ended."""
+    truth = shops.easypost.truth()
+    told = {
+        connections["shopify"]: Counter(
+            (row.order_id, row.tracking_number) for row in shops.shopify.books.shipped
+        ),
+        connections["woocommerce"]: Counter(
+            (row.order_id, word)
+            for row in shops.woocommerce.books.noted
+            for word in row.text.split()
+            if word in truth
+        ),
+    }
+    for row in parcels:
+        times = told[row["connection_id"]][row["channel_order_id"], row["tracking_number"]]
+        verdict.tracking_pushes += times > 0
+        known = FINAL.get(truth.get(row["tracking_number"], "")) == row["status"]
+        verdict.tracking_missing += times == 0 or not known
+    shops_own = [*told.values(), Counter((row.order_id, row.text) for row in shops.shopify.books.noted)]
+    made = Counter(code for code, *_ in shops.easypost.trackers_made)
+    verdict.duplicate_effects = sum(count - 1 for effects in [*shops_own, made] for count in effects.values())
 
 
 async def _levels(tx: Connection, shops: Shops, connections: dict[str, int]) -> int:

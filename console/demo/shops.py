@@ -1,4 +1,4 @@
-"""The two simulated shops of the demo, with one catalogue between them."""
+"""The simulated world of the demo: two shops with one catalogue between them, and a carrier."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from simulators.easypost import EasyPostSimulator
+
 from core.clock import wall_clock
 from simulators.courier import Courier, Faults
+from simulators.faults import CallFaults
 from simulators.serving import Served, serve
 from simulators.shopify import ShopifySimulator
 from simulators.woocommerce import WooCommerceSimulator
@@ -16,11 +19,17 @@ SHOP = "fairway-demo.myshopify.com"
 TOKEN = "shpat_demo"  # noqa: S105 - opens a simulator that lives for a minute
 CLIENT_SECRET = "demo-client-secret"  # noqa: S105
 KEY, SECRET, HOOK_SECRET = "ck_demo", "cs_demo", "demo-webhook-secret"
+CARRIER_KEY, CARRIER_SECRET = "EZTK-demo", "demo-carrier-secret"
 VARIANTS = 200
 SCARCE_EVERY = 5  # a fifth of the variants sells out
 
 # What happens to webhooks: each comes twice, one in ten never, one in twenty with a wrong signature.
 FAULTS = Faults(copies=2, lost=0.1, bad_signature=0.05, delay_s=0.4)
+
+# What happens to the carrier's callbacks: each comes twice, half of them overtaken by later ones. None is lost for
+# good: the carrier tries again what was not answered.
+CALLBACK_RETRIES_S = (1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+CALLBACK_FAULTS = Faults(copies=2, bad_signature=0.05, delay_s=0.3, reordered=0.5)
 
 ORDER_TOPICS = {
     "shopify": ("orders/create", "orders/updated", "orders/cancelled"),
@@ -30,19 +39,27 @@ ORDER_TOPICS = {
 
 @dataclass(slots=True)
 class Shops:
-    """Both shops, running. *supply* is what the merchant has of each SKU."""
+    """Both shops and the carrier, running. *supply* is what the merchant has of each SKU."""
 
     shopify: ShopifySimulator
     woocommerce: WooCommerceSimulator
+    easypost: EasyPostSimulator
     courier: Courier
+    callbacks: Courier
     rng: random.Random
     supply: dict[str, int] = field(default_factory=dict)
     served: list[Served] = field(default_factory=list)
     bought: dict[str, int] = field(default_factory=lambda: {"shopify": 0, "woocommerce": 0})
 
     @property
-    def urls(self) -> tuple[str, str]:
-        return self.served[0].url, self.served[1].url
+    def urls(self) -> tuple[str, str, str]:
+        """Where the Shopify shop, the WooCommerce shop and the carrier answer."""
+        return self.served[0].url, self.served[1].url, self.served[2].url
+
+    def spoil(self, faults: CallFaults) -> None:
+        """From now on calls to all three go as wrong as *faults* says."""
+        for simulator in (self.shopify, self.woocommerce, self.easypost):
+            simulator.call_faults = faults
 
     def buy(self) -> bool:
         """One buyer with one or two things in one of the shops; False when the shop was sold out of them."""
@@ -65,6 +82,7 @@ class Shops:
 
     async def close(self) -> None:
         await self.courier.close()
+        await self.callbacks.close()
         for served in self.served:
             await served.close()
 
@@ -81,7 +99,12 @@ async def open_shops(seed: int, orders: int) -> Shops:
         consumer_key=KEY, consumer_secret=SECRET, webhook_secret=HOOK_SECRET, seed=seed,
         courier=courier, now=wall_clock,
     )  # fmt: skip
-    shops = Shops(shopify, woocommerce, courier, rng)
+    callbacks = Courier(random.Random(seed + 2), CALLBACK_FAULTS)  # noqa: S311
+    easypost = EasyPostSimulator(
+        api_key=CARRIER_KEY, webhook_secret=CARRIER_SECRET, seed=seed, courier=callbacks, now=wall_clock,
+        retry_after_s=CALLBACK_RETRIES_S,
+    )  # fmt: skip
+    shops = Shops(shopify, woocommerce, easypost, courier, callbacks, rng)
     plenty = max(50, orders // 10)
     for number in range(1, VARIANTS + 1):
         sku = f"DEMO-{number:03}"
@@ -94,8 +117,8 @@ async def open_shops(seed: int, orders: int) -> Shops:
     shops.no_sku = woocommerce.add_product(
         sku=None, name="Handmade one-off", price="35.00", quantity=9
     ).product_id
-    for shop in (shopify, woocommerce):
-        shops.served.append(await serve(shop.app()))
+    for simulator in (shopify, woocommerce, easypost):
+        shops.served.append(await serve(simulator.app()))
     return shops
 
 

@@ -1,16 +1,20 @@
-"""The story of the demo: link two shops, sell, lose webhooks, find them again, and compare the books."""
+"""The story of the demo: link two shops and a carrier, sell, lose webhooks, find them again, ship, and compare books."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from connectors import discover
 from console.demo import shops as world
 from console.demo.books import compare
+from console.demo.chaos import LOST_REPLIES, Chaos, raging
 from console.demo.shops import Shops
 from console.home import Home
 from console.processes import Process, running
@@ -19,22 +23,41 @@ from core.errors import FairwayError
 from core.hub import Hub, open_hub
 from core.settings import read_settings
 from core.store import connections, demo_books, schedule
+from core.store.database import RETRYABLE
 from core.store.migrate import migrate
 from core.usecases.count_stock import Counted, count_stock
-from core.usecases.link_account import link_account
+from core.usecases.link_account import link_account, subscribe
+from core.usecases.ship_order import Box, ship_order
 from core.wake import Silent
 from jobs.wake import RedisWake, open_redis
+from simulators.faults import CallFaults
 
 BUYERS_PER_S = 90.0  # how fast buyers come
 SETTLE_S = 90.0  # how long the hub may take to come to rest
+AFTER_CHAOS_S = 240.0  # and when it was hit all the time: pauses after failures grow
+DESKS = 4  # parcels packed side by side
 
+T = TypeVar("T")
 Tell = Callable[[str, float], None]  # what happens now, and how much of it is done (0 ... 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is told: *orders* from *seed*; with *chaos* everything is killed now and then and answers are lost; without
+    *valkey* nothing ever rings.
+    """
+
+    orders: int
+    seed: int
+    chaos: bool = False
+    valkey: bool = True
 
 
 @dataclass(slots=True)
 class Demo:
-    """A running hub and two running shops."""
+    """A running hub and a running world."""
 
+    plan: Plan
     hub: Hub
     shops: Shops
     web: Process
@@ -42,48 +65,35 @@ class Demo:
     merchant_id: int = 0
     connection_ids: tuple[int, int] = (0, 0)
 
+    @property
+    def patience_s(self) -> float:
+        return AFTER_CHAOS_S if self.plan.chaos else SETTLE_S
+
 
 async def tell_story(
-    servers: Servers, home: Home, *, orders: int, seed: int, tell: Tell, pages: Callable[[], Any]
+    servers: Servers, home: Home, plan: Plan, *, tell: Tell, pages: Callable[[], Any]
 ) -> dict[str, Any]:
     """Run the demo; returns its numbers with `passed`. *pages* opens the status page while it runs."""
     started = time.monotonic()
     await migrate(servers.endpoints.database_url, home.passwords)
-    common = {
-        "FAIRWAY_PORT": "0",
-        "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1",
-        "FAIRWAY_PULL_EVERY_S": "3600",  # the story asks for pulls itself
-    }
-    roles = [
-        Process(
-            role,
-            {
-                **home.environment(
-                    servers.endpoints.database_url, servers.endpoints.redis_url, f"fairway_{role}"
-                ),
-                **common,
-            },
-            home.directory / f"{role}.log",
-        )
-        for role in ("web", "worker")
-    ]
-    shops = await world.open_shops(seed, orders)
+    if not plan.valkey and servers.valkey is not None:
+        await asyncio.to_thread(servers.valkey.stop)
+    roles = [_process(role, servers, home) for role in ("web", "worker")]
+    shops = await world.open_shops(plan.seed, plan.orders)
     try:
         async with running(*roles), pages():
-            environment = (
-                home.environment(
-                    servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_worker"
-                )
-                | common
-            )
-            settings = read_settings(environment)
+            roles[0].environment = {
+                **roles[0].environment,
+                "FAIRWAY_PORT": str(urlsplit(roles[0].address).port),
+            }
+            settings = read_settings(_environment("worker", servers, home))
             redis = open_redis(settings.redis_url) if settings.redis_url else None
             wake = RedisWake(redis) if redis else Silent()
-            async with open_hub(settings, discover(), wake=wake, application="demo", pool=3) as hub:
-                demo = Demo(hub, shops, roles[0], roles[1])
-                await _link(demo, tell)
-                await _sell(demo, orders, tell)
-                await _settle(demo, tell)
+            async with open_hub(settings, discover(), wake=wake, application="demo", pool=DESKS) as hub:
+                demo = Demo(plan, hub, shops, roles[0], roles[1])
+                rng = random.Random(plan.seed)  # noqa: S311
+                chaos = Chaos(servers, roles, rng) if plan.chaos else None
+                await _tell_all(demo, chaos, tell)
                 verdict = await compare(
                     hub,
                     demo.merchant_id,
@@ -106,6 +116,10 @@ async def tell_story(
         "holds": verdict.numbers["holds"],
         "parked": verdict.numbers["parked"],
         "stock_pushes": verdict.numbers["stock_pushes"],
+        "tracking_pushes": verdict.tracking_pushes,
+        "tracking_missing": verdict.tracking_missing,
+        "callbacks": shops.callbacks.counts["sent"],
+        "duplicate_effects": verdict.duplicate_effects,
         "lost": verdict.lost,
         "duplicated": verdict.duplicated,
         "oversold": verdict.oversold,
@@ -115,15 +129,45 @@ async def tell_story(
         "violations": verdict.numbers["violations"],
         "propagation_p50_ms": verdict.numbers["propagation_p50_ms"],
         "propagation_p95_ms": verdict.numbers["propagation_p95_ms"],
+        "killed": dict(chaos.counts) if chaos else {},
         "memory_mb": round(memory),
         "seconds": round(time.monotonic() - started, 1),
         "passed": verdict.passed,
     }
 
 
+def _environment(role: str, servers: Servers, home: Home) -> dict[str, str]:
+    ends = servers.endpoints
+    return {
+        **home.environment(ends.database_url, ends.redis_url, f"fairway_{role}"),
+        "FAIRWAY_PORT": "0",
+        "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1",
+        "FAIRWAY_PULL_EVERY_S": "3600",  # the story asks for pulls itself
+    }
+
+
+def _process(role: str, servers: Servers, home: Home) -> Process:
+    return Process(role, _environment(role, servers, home), home.directory / f"{role}.log")
+
+
+async def _tell_all(demo: Demo, chaos: Chaos | None, tell: Tell) -> None:
+    await _link(demo, tell)
+    if chaos:
+        demo.shops.spoil(CallFaults(lost_replies=LOST_REPLIES))
+    async with raging(chaos):
+        await _sell(demo, demo.plan.orders, tell)
+        await _settle(demo, tell)
+        await _restock(demo, tell)
+        await _ship(demo, tell)
+        await _carry(demo, tell)
+    demo.shops.spoil(CallFaults())
+    await _settle(demo, tell)
+    tell("comparing the books", 1.0)
+
+
 async def _link(demo: Demo, tell: Tell) -> None:
-    """Both shops are linked, counted, and allowed to be told what they may sell."""
-    tell("linking two shops", 0.0)
+    """Both shops and the carrier are linked, the shelves counted, and the shops allowed to be told."""
+    tell("linking two shops and a carrier", 0.0)
     hub, shops = demo.hub, demo.shops
     shopify = await link_account(
         hub, merchant="demo", channel="shopify", name="My Shopify shop",
@@ -135,6 +179,11 @@ async def _link(demo: Demo, tell: Tell) -> None:
         settings={"base_url": shops.urls[1]},
         credentials={"consumer_key": world.KEY, "consumer_secret": world.SECRET, "webhook_secret": world.HOOK_SECRET},
     )  # fmt: skip
+    easypost = await link_account(
+        hub, merchant="demo", channel="easypost", name="My carrier", settings={"base_url": shops.urls[2]},
+        credentials={"api_key": world.CARRIER_KEY, "webhook_secret": world.CARRIER_SECRET},
+    )  # fmt: skip
+    await subscribe(hub, easypost, demo.web.address)
     demo.merchant_id = shopify.merchant_id
     demo.connection_ids = (shopify.connection_id, woocommerce.connection_id)
     for link, shop in ((shopify, "shopify"), (woocommerce, "woocommerce")):
@@ -156,6 +205,7 @@ async def _link(demo: Demo, tell: Tell) -> None:
     async with hub.database.transaction([demo.merchant_id]) as tx:
         for connection_id in demo.connection_ids:
             await connections.switch_push(tx, demo.merchant_id, connection_id, on=True)
+            await connections.switch_fulfillments(tx, demo.merchant_id, connection_id, on=True)
         pairs = [(demo.merchant_id, connection_id) for connection_id in demo.connection_ids]
         await schedule.ring(tx, "push", pairs, hub.clock())
     await _rest(demo, 30)
@@ -180,12 +230,67 @@ async def _settle(demo: Demo, tell: Tell) -> None:
     """Webhooks arrive, then both shops are asked for what never came."""
     tell("asking for what webhooks lost", 0.0)
     await demo.shops.courier.settled()
-    async with demo.hub.database.transaction([demo.merchant_id]) as tx:
-        pairs = [(demo.merchant_id, connection_id) for connection_id in demo.connection_ids]
-        await schedule.ring(tx, "pull", pairs, demo.hub.clock())
+
+    async def ask() -> None:
+        async with demo.hub.database.transaction([demo.merchant_id]) as tx:
+            pairs = [(demo.merchant_id, connection_id) for connection_id in demo.connection_ids]
+            await schedule.ring(tx, "pull", pairs, demo.hub.clock())
+
+    await _insist(ask)
     await demo.hub.wake.ring("pull")
-    await _rest(demo, SETTLE_S)
-    tell("comparing the books", 1.0)
+    await _rest(demo, demo.patience_s)
+
+
+async def _restock(demo: Demo, tell: Tell) -> None:
+    """New goods come in for what was sold twice, so that every order can be shipped."""
+    tell("restocking what was oversold", 0.0)
+
+    async def receive() -> None:
+        async with demo.hub.database.transaction([demo.merchant_id]) as tx:
+            wanted = await demo_books.covering_counts(tx)
+        counts = [Counted(sku, on_hand) for sku, on_hand in wanted.items()]
+        if counts:
+            await count_stock(demo.hub, demo.merchant_id, counts, cause="new goods")
+
+    await _insist(receive)
+    await _rest(demo, demo.patience_s)
+
+
+async def _ship(demo: Demo, tell: Tell) -> None:
+    """Every order leaves in a parcel of its own; its shop is told, the carrier follows it."""
+
+    async def left() -> list[int]:
+        async with demo.hub.database.transaction([demo.merchant_id]) as tx:
+            return await demo_books.orders_to_ship(tx)
+
+    waiting = await _insist(left)
+    whole = len(waiting)
+
+    async def pack() -> None:
+        while waiting:
+            order_id = waiting.pop()
+            carrier = ("UPS", "USPS", "DHLExpress")[order_id % 3]
+            box = Box(carrier, f"DEMO{demo.plan.seed:04}{order_id:08}")
+            pack_one = partial(
+                ship_order, demo.hub, demo.merchant_id, order_id, box, despite_holds=True, cause="demo"
+            )
+            await _insist(pack_one)
+            tell(f"{whole - len(waiting)} parcels packed", 1 - len(waiting) / max(1, whole))
+
+    await asyncio.gather(*(pack() for _ in range(DESKS)))
+    await _rest(demo, demo.patience_s)
+
+
+async def _carry(demo: Demo, tell: Tell) -> None:
+    """The carrier carries the parcels, a step at a time, and calls back about each."""
+    carrier, codes = demo.shops.easypost, list(demo.shops.easypost.truth())
+    on_the_way, whole = codes, len(codes)
+    while on_the_way:
+        demo.shops.rng.shuffle(on_the_way)
+        on_the_way = [code for code in on_the_way if carrier.advance(code)]
+        tell("parcels on their way", 1 - len(on_the_way) / max(1, whole))
+        await asyncio.sleep(0.2)
+    await demo.shops.callbacks.settled()
 
 
 async def _rest(demo: Demo, patience_s: float) -> None:
@@ -196,10 +301,22 @@ async def _rest(demo: Demo, patience_s: float) -> None:
     await _until(resting, "the hub to come to rest", patience_s)
 
 
+async def _insist(work: Callable[[], Awaitable[T]]) -> T:
+    """Do *work* until it is done, as a person at a desk does while the database is away."""
+    until = time.monotonic() + AFTER_CHAOS_S
+    while True:
+        try:
+            return await work()
+        except RETRYABLE:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.1)
+
+
 async def _until(true: Callable[[], Awaitable[bool]], what: str, patience_s: float) -> None:
     """Look ten times a second, as an observer may; raises `FairwayError` when it takes too long."""
     until = time.monotonic() + patience_s
-    while not await true():
+    while not await _insist(true):
         if time.monotonic() > until:
             raise FairwayError(
                 f"Waited {patience_s:.0f} s for {what}.", fix="See worker.log in the demo's directory."

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import UsageProblem
-from core.model.order import FulfillmentStatus, Order
+from core.model.order import Order
+from core.rules.totals import fulfillment_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,7 @@ def with_shipped(order: Order, shipped: Mapping[str, int]) -> Order:
         )
         for line in order.lines
     )
-    if order.cancelled or not any(line.quantity_fulfilled for line in lines):
-        return order.model_copy(update={"lines": lines})
-    whole = not any(line.quantity_open for line in lines)
-    status = FulfillmentStatus.FULFILLED if whole else FulfillmentStatus.PARTIALLY_FULFILLED
-    return order.model_copy(update={"lines": lines, "fulfillment_status": status})
+    return order.model_copy(update={"lines": lines, "fulfillment_status": fulfillment_status(lines)})
 
 
 def tidy_tracking_number(text: str) -> str:

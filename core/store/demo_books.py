@@ -41,6 +41,39 @@ async def free_by_sku(tx: Connection) -> dict[str, int]:
     return {row["sku"]: row["free"] for row in rows}
 
 
+async def covering_counts(tx: Connection) -> dict[str, int]:
+    """By SKU, what the first shelf would hold if as many units came in as are short."""
+    rows = await tx.fetch(
+        """SELECT v.sku, (s.on_hand + m.missing)::int AS on_hand
+           FROM (SELECT merchant_id, variant_id, sum(quantity) AS missing FROM shortages
+                 WHERE quantity > 0 GROUP BY 1, 2) m
+           JOIN variants v USING (merchant_id, variant_id)
+           JOIN stock s USING (merchant_id, variant_id)
+           WHERE s.location_id = (SELECT min(location_id) FROM locations)"""
+    )
+    return {row["sku"]: row["on_hand"] for row in rows}
+
+
+async def orders_to_ship(tx: Connection) -> list[int]:
+    """Orders with something open, the oldest first."""
+    rows = await tx.fetch(
+        """SELECT order_id FROM orders o WHERE cancelled_at IS NULL AND gone_at IS NULL AND intake <> 'ignore'
+             AND EXISTS (SELECT FROM order_lines l WHERE l.merchant_id = o.merchant_id AND l.order_id = o.order_id
+               AND l.quantity - l.quantity_cancelled - l.quantity_fulfilled > 0) ORDER BY order_id"""
+    )
+    return [row["order_id"] for row in rows]
+
+
+async def shipped_parcels(tx: Connection) -> list[dict[str, Any]]:
+    """Every parcel with its order's connection and where it is."""
+    rows = await tx.fetch(
+        """SELECT o.connection_id, o.channel_order_id, p.tracking_number, p.status
+           FROM fulfillments f JOIN orders o USING (merchant_id, order_id)
+           JOIN fulfillment_parcels fp USING (merchant_id, fulfillment_id) JOIN parcels p USING (merchant_id, parcel_id)"""
+    )
+    return [dict(row) for row in rows]
+
+
 async def numbers(tx: Connection) -> dict[str, int]:
     """Counts for the last line of a demo."""
     row = await tx.fetchrow(
@@ -59,8 +92,11 @@ async def at_rest(tx: Connection) -> bool:
             """SELECT NOT EXISTS (SELECT FROM todo) AND NOT EXISTS (SELECT FROM dirty)
                  AND NOT EXISTS (SELECT FROM fetches)
                  AND NOT EXISTS (SELECT FROM listing_levels WHERE pending)
+                 AND NOT EXISTS (SELECT FROM outbox WHERE status = 'pending')
+                 AND NOT EXISTS (SELECT FROM shortages JOIN stock USING (merchant_id, variant_id)
+                   WHERE quantity > 0 AND on_hand > reserved)
                  AND NOT EXISTS (SELECT FROM schedule WHERE lease_until > clock_timestamp()
-                   OR (kind IN ('pull', 'push', 'fetch') AND (due_at <= clock_timestamp() OR failures > 0)))"""
+                   OR (kind IN ('pull', 'push', 'fetch', 'effect') AND (due_at <= clock_timestamp() OR failures > 0)))"""
         )
     )
 
