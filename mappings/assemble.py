@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from core.connector import OrderRead, Overrides, Problem, Unreadable
 from core.model.order import Hold, Order
-from core.rules.totals import amounts_add_up, fulfillment_status, lines_add_up
+from core.rules.totals import amounts_add_up, fulfillment_status, lines_add_up, refunded_too_much
 from mappings.engine import Mapping
 
 MAX_LINES = 5_000
@@ -68,6 +68,9 @@ def read_order(
         holds.append(
             Hold(code="amount_mismatch", pointer="", message="the order's amounts do not add up to its total")
         )
+    if refunded_too_much(order):
+        message = "more money was given back than the order cost"
+        holds.append(Hold(code="refund_exceeds_total", pointer="", message=message))
     return OrderRead(
         order.model_copy(
             update={

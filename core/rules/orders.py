@@ -67,6 +67,12 @@ def believed_change(
     return (limit, True) if changed_at > limit else (changed_at, False)
 
 
+def contradictions(order: Order) -> tuple[str, ...]:
+    """Flags for what cannot both be: the goods left, and the order was cancelled. What left stays left."""
+    shipped = any(line.quantity_fulfilled for line in order.lines)
+    return ("shipped_and_cancelled",) if order.cancelled and shipped else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What one line asks of the shelves: units to hold now, and units that have left so far."""

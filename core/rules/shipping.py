@@ -46,9 +46,9 @@ def choose_lines(lines: Sequence[OpenLine], asked: Mapping[str, int] | None) -> 
 
 
 def with_shipped(order: Order, shipped: Mapping[str, int]) -> Order:
-    """*order* as it is when the units by line that the hub *shipped* count too.
+    """*order* as it is when the units by line that are known to have been *shipped* count too.
 
-    The channel's echo of the same shipment adds nothing: of each line the larger count is what has left.
+    The channel's echo of a shipment of ours adds nothing: of each line the larger count is what has left.
     """
     if not shipped:
         return order

@@ -41,6 +41,14 @@ def lines_add_up(order: Order) -> bool | None:
     return abs(difference) <= minor_unit(order.subtotal.currency) * len(subtotals)
 
 
+def refunded_too_much(order: Order) -> bool:
+    """Whether more money went back than the order cost, by more than a minor unit."""
+    total, refunded = order.total, order.refunded_total
+    if total is None or refunded is None or total.currency != refunded.currency:
+        return False
+    return refunded.amount - total.amount >= minor_unit(total.currency)
+
+
 def fulfillment_status(lines: Sequence[OrderLine]) -> FulfillmentStatus:
     """From quantities alone: fulfilled when every unit that was not cancelled has been shipped."""
     wanted = sum(max(0, line.units - line.quantity_cancelled) for line in lines)

@@ -117,24 +117,6 @@ async def units_of(tx: Connection, merchant_id: int, fulfillment_id: int) -> dic
     return {row["line_id"]: row["quantity"] for row in rows}
 
 
-async def units_shipped(
-    tx: Connection, merchants: Sequence[int], orders: Sequence[int]
-) -> dict[int, dict[str, int]]:
-    """Units by line that the hub shipped, of orders given as parallel arrays: order -> line -> units."""
-    rows = await tx.fetch(
-        """SELECT f.order_id, l.line_id, sum(l.quantity)::int AS units
-           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, order_id)
-           JOIN fulfillments f USING (merchant_id, order_id)
-           JOIN fulfillment_lines l USING (merchant_id, fulfillment_id) GROUP BY f.order_id, l.line_id""",
-        merchants,
-        orders,
-    )
-    found: dict[int, dict[str, int]] = defaultdict(dict)
-    for row in rows:
-        found[row["order_id"]][row["line_id"]] = row["units"]
-    return found
-
-
 async def lock_parcels(
     tx: Connection, numbers: Iterable[tuple[int, str]]
 ) -> dict[tuple[int, str], list[StoredParcel]]:

@@ -153,6 +153,23 @@ async def lines_to_ship(tx: Connection, merchant_id: int, order_id: int) -> list
     )
 
 
+async def units_left(
+    tx: Connection, merchants: Sequence[int], orders: Sequence[int]
+) -> dict[int, dict[str, int]]:
+    """Units by line that are known to have left, of orders given as parallel arrays: order -> line -> units."""
+    rows = await tx.fetch(
+        """SELECT l.order_id, l.line_id, l.quantity_fulfilled AS units
+           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, order_id)
+           JOIN order_lines l USING (merchant_id, order_id) WHERE l.quantity_fulfilled > 0""",
+        merchants,
+        orders,
+    )
+    found: dict[int, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row["order_id"], {})[row["line_id"]] = row["units"]
+    return found
+
+
 async def mark_shipped(
     tx: Connection, merchant_id: int, order_id: int, fulfillment_status: str, now: datetime
 ) -> None:

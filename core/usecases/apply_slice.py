@@ -13,6 +13,7 @@ from typing import Any
 
 from core.connector import Change, Connector, Notice, TrackingRead, Unreadable
 from core.rules.intake import Intake, before_count
+from core.rules.orders import contradictions
 from core.sealing import associated
 from core.store import deliveries, orders, schedule
 from core.store.database import Connection
@@ -152,7 +153,7 @@ def _row(state: Incoming, now: datetime) -> dict[str, Any]:
         "currency": order.currency,
         "total": order.total.amount if order.total else None,
         "holds": state.holds,
-        "flags": ",".join(order.flags),
+        "flags": ",".join(dict.fromkeys((*order.flags, *contradictions(order)))),
         "lowered": order.channel_lowered_stock or bool(state.stored and state.stored.lowered),
         "document_hash": state.version.document_hash,
         "document": state.item.account.box.seal(state.document, owner),

@@ -18,7 +18,6 @@ from core.store.database import Connection
 from core.store.fulfillments import StoredParcel
 from core.store.outbox import Wish
 
-
 _NOT_SEEN = Standing(TrackingStatus.PENDING, None, None)  # how every parcel begins
 
 # No channel wants to hear these: a parcel is announced with its fulfillment, and not knowing is no news.

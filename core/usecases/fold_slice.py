@@ -13,7 +13,7 @@ from core.model.order import Order
 from core.rules.intake import Intake, decide_intake
 from core.rules.orders import Verdict, Version, believed_change, judge
 from core.rules.shipping import with_shipped
-from core.store import fulfillments, orders
+from core.store import orders
 from core.store.database import Connection
 from core.store.deliveries import Claimed
 from core.store.orders import OrderKey, StoredOrder
@@ -64,7 +64,7 @@ class Folded:
 
 
 async def fold_slice(tx: Connection, items: Sequence[Item]) -> Folded:
-    """Lock the orders of *items* and fold what is said about them; what the hub shipped itself counts too."""
+    """Lock the orders of *items* and fold what is said about them; what is known to have left counts too."""
     folded = Folded()
     keys = [_key(item) for item in items if _key(item)]
     stored = await orders.lock(tx, [key for key in keys if key])
@@ -102,13 +102,14 @@ async def fold_slice(tx: Connection, items: Sequence[Item]) -> Folded:
 
 
 async def _count_shipped(tx: Connection, incoming: Sequence[Incoming]) -> None:
+    """What left once has left, whatever the channel says now."""
     known = [(state, state.stored) for state in incoming if state.stored is not None]
     if not known:
         return
     merchants = [state.item.claimed.merchant_id for state, _ in known]
-    shipped = await fulfillments.units_shipped(tx, merchants, [stored.order_id for _, stored in known])
+    left = await orders.units_left(tx, merchants, [stored.order_id for _, stored in known])
     for state, stored in known:
-        state.order = with_shipped(state.order, shipped.get(stored.order_id, {}))
+        state.order = with_shipped(state.order, left.get(stored.order_id, {}))
 
 
 def _after_gone(gone_at: datetime, item: Item, verdict: Verdict) -> Verdict:

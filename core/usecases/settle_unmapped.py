@@ -10,10 +10,11 @@ from core.model.order import Order
 from core.rules.intake import Intake
 from core.rules.shipping import with_shipped
 from core.sealing import associated
-from core.store import connections, fulfillments, orders, stock
+from core.store import connections, orders, stock
 from core.store.database import declare
 from core.usecases.move_stock import move_stock
 from core.usecases.order_lines import Want
+from core.usecases.run_log import recorded
 
 BATCH = 200
 
@@ -30,17 +31,17 @@ async def settle_unmapped(hub: Hub) -> int:
 
 
 async def _settle(hub: Hub, merchant_id: int, order_ids: list[int]) -> int:
-    async with hub.database.transaction([merchant_id]) as tx:
+    async with recorded(hub, "settle", [merchant_id], hub.clock(), merchant_id=merchant_id) as (tx, about):
         await orders.lock_ids(tx, merchant_id, order_ids)
         rows = await orders.documents(tx, merchant_id, order_ids)
         cause = f"match:{await stock.transaction_id(tx)}"
-        shipped = await fulfillments.units_shipped(tx, [merchant_id] * len(order_ids), order_ids)
+        left = await orders.units_left(tx, [merchant_id] * len(order_ids), order_ids)
         wants = []
         for row in rows:
             account = await hub.account(merchant_id, row["connection_id"])
             owner = associated("order", row["connection_id"], row["channel_order_id"])
             said = Order.model_validate(decode(account.box.open(row["document"], owner)))
-            order = with_shipped(said, shipped.get(row["order_id"], {}))
+            order = with_shipped(said, left.get(row["order_id"], {}))
             holds = [hold for hold in row["holds"] if hold["code"] not in ("unmapped_sku", "short_stock")]
             await orders.put_holds(tx, [(merchant_id, row["order_id"], holds)])
             wants.append(
@@ -60,4 +61,5 @@ async def _settle(hub: Hub, merchant_id: int, order_ids: list[int]) -> int:
             )
         if wants:
             await move_stock(tx, wants, hub.clock())
+        about.counts = {"orders": len(wants)} if wants else {}
     return len(wants)

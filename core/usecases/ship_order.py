@@ -84,7 +84,7 @@ async def ship_order(
         fulfillment_id = await fulfillments.add(
             tx, merchant_id, order_id, op_key, chosen, shipped_at=shipped_at or now, cause=cause, now=now
         )
-        await _book_out(tx, account, row, fulfillment_id, now)
+        await _book_out(tx, account, row, fulfillment_id, chosen, now)
         parcel_id = await fulfillments.put_parcel(
             tx, merchant_id, fulfillment_id, box.carrier, box.tracking_number, box.tracking_url
         )
@@ -168,13 +168,16 @@ async def _as_before(tx: Connection, account: Account, order_id: int, fulfillmen
     )
 
 
-async def _book_out(tx: Connection, account: Account, row: Row, fulfillment_id: int, now: datetime) -> None:
+async def _book_out(
+    tx: Connection, account: Account, row: Row, fulfillment_id: int, chosen: Mapping[str, int], now: datetime
+) -> None:
     """Take the units off the shelves, as the order's own next state: history, lines, holds and stock agree."""
     merchant_id, order_id = account.linked.merchant_id, row["order_id"]
     owner = associated("order", row["connection_id"], row["channel_order_id"])
     document: dict[str, Any] = decode(account.box.open(row["document"], owner))
-    shipped = await fulfillments.units_shipped(tx, [merchant_id], [order_id])
-    order = with_shipped(Order.model_validate(document), shipped[order_id])
+    left = (await orders.units_left(tx, [merchant_id], [order_id])).get(order_id, {})
+    now_left = {line_id: left.get(line_id, 0) + chosen.get(line_id, 0) for line_id in {*left, *chosen}}
+    order = with_shipped(Order.model_validate(document), now_left)
     await orders.mark_shipped(tx, merchant_id, order_id, str(order.fulfillment_status), now)
     await orders.add_events(
         tx,

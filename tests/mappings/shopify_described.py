@@ -103,6 +103,11 @@ class Described:
         return back + [(line, line.removed, "cancel") for line in self.lines if line.removed]
 
 
+def given_back(d: Described) -> int:
+    """Money that went back, in minor units: never more than the order cost."""
+    return min(d.total, sum(one.price * count for one, count, _ in d.refunded))
+
+
 def amount(minor: int, currency: str) -> str:
     return str(Decimal(minor).scaleb(-PLACES[currency]))
 
@@ -149,7 +154,7 @@ def rest(d: Described) -> dict[str, Any]:
         return written | ({"tip": {"payment_gateway": None, "payment_method": None}} if one.tip else {})
 
     shipped = [{"id": one.line_id, "quantity": one.shipped} for one in d.lines if one.shipped]
-    back = sum(one.price * count for one, count, _ in d.refunded)
+    back = given_back(d)
     multi = d.shop != d.buyer
     payload = {
         "id": d.order_id,
@@ -311,7 +316,7 @@ def graphql(d: Described) -> dict[str, Any]:
         }
 
     shipped = [(one, one.shipped) for one in d.lines if one.shipped]
-    back = sum(one.price * count for one, count, _ in d.refunded)
+    back = given_back(d)
     node = {
         "id": gid("Order", d.order_id),
         "legacyResourceId": str(d.order_id),

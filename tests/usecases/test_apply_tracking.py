@@ -49,6 +49,7 @@ async def rig(fresh: str, make_hub: Callable[..., Any], clock: Any, world: World
     await tell(made)
     await made.drain()
     yield made
+    await made.drain()
     await relevel(made.hub)
     assert await made.violations(at_rest=True) == {}
     await admin.close()
