@@ -80,7 +80,7 @@ async def numbers(tx: Connection) -> dict[str, int]:
         """SELECT (SELECT count(*) FROM orders WHERE intake <> 'ignore') AS orders,
              (SELECT count(*) FROM orders WHERE holds <> '[]') AS holds,
              (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked,
-             (SELECT count(*) FROM deliveries WHERE via = 'webhook') AS webhooks"""
+             (SELECT count(*) FROM deliveries WHERE via = 'webhook' AND topic <> 'callback') AS webhooks"""
     )
     return dict(row) if row else {}
 
