@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from console.cli.show import print_json
+from console.cli.show import print_json, print_table
 from core.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from core.connector import Reading
 
 
 @click.command()
 @click.argument("channel")
 @click.argument("topic")
 @click.argument("file")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
 def parse(channel: str, topic: str, file: str, as_json: bool) -> None:
-    """Read FILE (or - for standard input) as CHANNEL sends it under TOPIC.
+    """Read FILE (or - for standard input) as CHANNEL, which may be a carrier, sends it under TOPIC.
 
     Example: fairway parse shopify orders/create order.json --json
     """
     from connectors import discover
-    from core.connector import Delivery, Notice, OrderRead, TrackingRead
+    from core.connector import Delivery
 
     connector = discover().get(channel)
     if connector is None:
@@ -36,25 +39,54 @@ def parse(channel: str, topic: str, file: str, as_json: bool) -> None:
         except OSError as error:
             raise UsageProblem(f"{file} cannot be read ({error.strerror}).") from None
     reading = connector.read(Delivery(topic=topic, headers={}, body=body), {})
-    answer: dict[str, Any]
+    for answer in _answers(reading):
+        if as_json:
+            print_json(answer)
+        elif answer["kind"] == "tracking":
+            _print_tracking(answer["tracking"])
+        else:
+            click.echo(_sentence(answer))
+
+
+def _answers(reading: Reading) -> list[dict[str, Any]]:
+    """What was read, as plain values: one for an order or a notice, one for each tracking number."""
+    from core.connector import Notice, OrderRead, TrackingRead
+
     if isinstance(reading, OrderRead):
-        answer = {"kind": "order", "order": reading.order.model_dump(mode="json")}
-    elif isinstance(reading, Notice):
-        answer = {
-            "kind": "notice",
-            "subject": reading.subject,
-            "change": reading.change,
-            "resource_id": reading.resource_id,
-            "message": reading.message,
-        }
-    elif isinstance(reading, TrackingRead):
-        answer = {"kind": "tracking", "tracking": reading.trackings[0].model_dump(mode="json")}
-    else:
-        answer = {"kind": "parked", "reasons": [reason.model_dump() for reason in reading.reasons]}
-    if as_json:
-        print_json(answer)
-        return
-    click.echo(_sentence(answer))
+        return [{"kind": "order", "order": reading.order.model_dump(mode="json")}]
+    if isinstance(reading, TrackingRead):
+        return [
+            {"kind": "tracking", "tracking": tracking.model_dump(mode="json")}
+            for tracking in reading.trackings
+        ]
+    if isinstance(reading, Notice):
+        return [
+            {
+                "kind": "notice",
+                "subject": reading.subject,
+                "change": reading.change,
+                "resource_id": reading.resource_id,
+                "message": reading.message,
+            }
+        ]
+    return [{"kind": "parked", "reasons": [reason.model_dump() for reason in reading.reasons]}]
+
+
+def _print_tracking(tracking: dict[str, Any]) -> None:
+    carrier = f"{tracking['carrier']} " if tracking["carrier"] else ""
+    since = f" since {tracking['status_at']}" if tracking["status_at"] else ""
+    incident = f", incident: {tracking['incident']}" if tracking["incident"] else ""
+    click.echo(f"Parcel {carrier}{tracking['tracking_number']}: {tracking['status']}{since}{incident}")
+    facts = ("estimated_delivery_at", "signed_by", "tracking_url", "carrier_tracker_id")
+    for name in (*facts, "flags"):
+        if tracking[name]:
+            value = ", ".join(tracking[name]) if name == "flags" else tracking[name]
+            click.echo(f"  {name.replace('_', ' ')}: {value}")
+    print_table(
+        tracking["scans"][::-1],
+        ("scanned_at", "status", "incident", "code", "place", "message"),
+        empty="  Nobody has scanned it yet.",
+    )
 
 
 def _sentence(answer: dict[str, Any]) -> str:
@@ -76,7 +108,7 @@ def _sentence(answer: dict[str, Any]) -> str:
         return "\n".join(lines)
     if answer["kind"] == "notice":
         return f"Notice: {answer['subject']} {answer['resource_id'] or ''} {answer['change']}. {answer['message']}"
-    lines = ["Parked: no id, lines or quantities could be read."]
+    lines = ["Parked: what it is about could not be read."]
     lines += [f"  at {r['pointer'] or '/'}: {r['message']} ({r['code']})" for r in answer["reasons"]]
     return "\n".join(lines)
 
