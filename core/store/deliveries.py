@@ -160,12 +160,16 @@ async def give_back(tx: Connection, claimed: Sequence[Claimed], *, uncount: bool
 async def park(
     tx: Connection, items: Sequence[tuple[Claimed, str, Sequence[Mapping[str, str]]]], now: datetime
 ) -> None:
-    """Set deliveries aside for a person: (claimed, topic, reasons); parking twice keeps the first reasons."""
+    """Set deliveries aside for a person: (claimed, topic, reasons). One that waits already keeps its first reasons;
+    one that was resolved and read again waits anew, for the new ones.
+    """
     await tx.execute(
-        """INSERT INTO parked (merchant_id, delivery_id, connection_id, topic, reasons, attempts, parked_at)
+        """INSERT INTO parked AS p (merchant_id, delivery_id, connection_id, topic, reasons, attempts, parked_at)
            SELECT m, d, c, t, r::jsonb, a, $7 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
-             $6::int[]) AS p (m, d, c, t, r, a)
-           ON CONFLICT (merchant_id, delivery_id) DO NOTHING""",
+             $6::int[]) AS n (m, d, c, t, r, a)
+           ON CONFLICT (merchant_id, delivery_id) DO UPDATE SET reasons = excluded.reasons,
+             attempts = excluded.attempts, parked_at = excluded.parked_at, resolved_at = NULL
+             WHERE p.resolved_at IS NOT NULL""",
         [item.merchant_id for item, _, _ in items],
         [item.delivery_id for item, _, _ in items],
         [item.connection_id for item, _, _ in items],
@@ -174,6 +178,30 @@ async def park(
         [item.attempts for item, _, _ in items],
         now,
     )
+
+
+async def put_back(tx: Connection, merchants: Sequence[int], ids: Sequence[int], now: datetime) -> list[int]:
+    """Have stored deliveries read again, with all their tries; returns which did not wait to be read already.
+
+    One that was parked is no longer open while it waits: if it is not understood again, `park` opens it anew.
+    """
+    rows = await tx.fetch(
+        """INSERT INTO todo (merchant_id, delivery_id, connection_id)
+           SELECT d.merchant_id, d.delivery_id, d.connection_id FROM unnest($1::bigint[]) AS m (id)
+           JOIN deliveries d ON d.merchant_id = m.id AND d.delivery_id = ANY ($2::bigint[])
+           ORDER BY d.merchant_id, d.delivery_id
+           ON CONFLICT (merchant_id, delivery_id) DO NOTHING RETURNING delivery_id""",
+        list(merchants),
+        list(ids),
+    )
+    await tx.execute(
+        """UPDATE parked SET resolved_at = $3 WHERE merchant_id = ANY ($1::bigint[])
+             AND delivery_id = ANY ($2::bigint[]) AND resolved_at IS NULL""",
+        list(merchants),
+        list(ids),
+        now,
+    )
+    return sorted(row["delivery_id"] for row in rows)
 
 
 async def backlog(tx: Connection) -> int:

@@ -23,6 +23,7 @@ class StoredParcel:
     status: str
     incident: str | None
     status_at: datetime | None
+    doubted_at: datetime | None
 
 
 def scan_hash(words: str) -> bytes:
@@ -123,7 +124,8 @@ async def lock_parcels(
     """The parcels with these (merchant, tracking number), locked in that order."""
     wanted = sorted(set(numbers))
     rows = await tx.fetch(
-        """SELECT p.merchant_id, p.parcel_id, p.carrier, p.tracking_number, p.status, p.incident, p.status_at
+        """SELECT p.merchant_id, p.parcel_id, p.carrier, p.tracking_number, p.status, p.incident, p.status_at,
+             p.doubted_at
            FROM unnest($1::bigint[], $2::text[]) AS k (merchant_id, tracking_number)
            JOIN parcels p USING (merchant_id, tracking_number)
            ORDER BY p.merchant_id, p.tracking_number, p.carrier FOR UPDATE OF p""",
@@ -153,10 +155,11 @@ async def add_scans(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
 async def put_standing(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Where parcels (locked by `lock_parcels`) are now."""
     await tx.execute(
-        """UPDATE parcels p SET status = r.s, incident = r.i, status_at = r.a
-           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[]) AS r (m, p, s, i, a)
+        """UPDATE parcels p SET status = r.s, incident = r.i, status_at = r.a, doubted_at = r.d
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+             AS r (m, p, s, i, a, d)
            WHERE p.merchant_id = r.m AND p.parcel_id = r.p""",
-        *columns(rows, "merchant_id", "parcel_id", "status", "incident", "status_at"),
+        *columns(rows, "merchant_id", "parcel_id", "status", "incident", "status_at", "doubted_at"),
     )
 
 

@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from core.store.database import Connection
 
+# A run without an end is under way while its lease is held and none came after it; else its worker died.
+_STATE = """CASE WHEN r.finished_at IS NOT NULL THEN r.outcome
+    WHEN EXISTS (SELECT FROM schedule s WHERE s.merchant_id = r.merchant_id AND s.connection_id = r.connection_id
+                   AND s.kind = r.kind AND s.lease_until > clock_timestamp())
+     AND NOT EXISTS (SELECT FROM runs n WHERE n.merchant_id = r.merchant_id AND n.connection_id = r.connection_id
+                       AND n.kind = r.kind AND n.run_id > r.run_id) THEN 'running'
+    ELSE 'died' END"""
 
-async def start(tx: Connection, merchant_id: int, connection_id: int | None, kind: str, now: datetime) -> int:
-    """A run began; merchant 0 stands for work over many merchants."""
-    return int(
-        await tx.fetchval(
-            "INSERT INTO runs (merchant_id, connection_id, kind, started_at) VALUES ($1, $2, $3, $4) RETURNING run_id",
-            merchant_id,
-            connection_id,
-            kind,
-            now,
-        )
+_RUN = f"""SELECT r.merchant_id, r.run_id, r.connection_id, c.name AS connection, r.kind, r.started_at, r.finished_at,
+    {_STATE} AS outcome, r.detail, r.error
+  FROM runs r LEFT JOIN connections c USING (merchant_id, connection_id)"""
+
+
+async def start(
+    tx: Connection, kind: str, connections: Iterable[tuple[int, int]], now: datetime
+) -> dict[tuple[int, int], int]:
+    """Runs of *kind* began, one for each (merchant, connection); returns their ids."""
+    pairs = sorted(connections)
+    rows = await tx.fetch(
+        """INSERT INTO runs (merchant_id, connection_id, kind, started_at)
+           SELECT m, c, $1, $4 FROM unnest($2::bigint[], $3::bigint[]) AS p (m, c)
+           RETURNING merchant_id, connection_id, run_id""",
+        kind,
+        [merchant_id for merchant_id, _ in pairs],
+        [connection_id for _, connection_id in pairs],
+        now,
     )
+    return {(row["merchant_id"], row["connection_id"]): row["run_id"] for row in rows}
 
 
 async def finish(
     tx: Connection,
     merchant_id: int,
     run_id: int,
+    started: datetime,
     now: datetime,
     *,
     outcome: str,
     detail: Mapping[str, Any],
     error: str = "",
 ) -> None:
-    """A run ended: *outcome* is "ok" or "failed"."""
+    """A run ended: *outcome* is "ok", "failed", "put_off" (it waits, nothing is wrong) or "lost_lease".
+
+    *started* is when its work began: what is claimed together is done one after the other.
+    """
     await tx.execute(
-        "UPDATE runs SET finished_at = $3, outcome = $4, detail = $5, error = $6 WHERE merchant_id = $1 AND run_id = $2",
+        """UPDATE runs SET started_at = $3, finished_at = $4, outcome = $5, detail = $6, error = $7
+           WHERE merchant_id = $1 AND run_id = $2""",
         merchant_id,
         run_id,
+        started,
         now,
         outcome,
         dict(detail),
@@ -44,13 +66,82 @@ async def finish(
     )
 
 
-async def newest(tx: Connection, limit: int) -> list[dict[str, Any]]:
+async def record(
+    tx: Connection,
+    merchant_id: int,
+    kind: str,
+    started: datetime,
+    now: datetime,
+    *,
+    detail: Mapping[str, Any],
+    error: str = "",
+) -> int:
+    """A run that is over when it is written, in the transaction of its work: it failed where there is an *error*.
+
+    Merchant 0 stands for work over many merchants.
+    """
+    return int(
+        await tx.fetchval(
+            """INSERT INTO runs (merchant_id, kind, started_at, finished_at, outcome, detail, error)
+               VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING run_id""",
+            merchant_id,
+            kind,
+            started,
+            now,
+            "failed" if error else "ok",
+            dict(detail),
+            error[:2000],
+        )
+    )
+
+
+async def newest(
+    tx: Connection,
+    merchants: Sequence[int],
+    limit: int,
+    *,
+    connection_id: int | None = None,
+    kind: str | None = None,
+    bad: bool = False,
+) -> list[dict[str, Any]]:
+    """The last runs, those over many merchants (merchant 0) included; *bad* ones failed, died or lost their lease."""
+    wanted = "($3::bigint IS NULL OR r.connection_id = $3) AND ($4::text IS NULL OR r.kind = $4)"
+    if bad:
+        wanted += f" AND r.outcome IS DISTINCT FROM 'ok' AND {_STATE} IN ('failed', 'died', 'lost_lease')"
     rows = await tx.fetch(
-        """SELECT run_id, connection_id, kind, started_at, finished_at, outcome, detail, error FROM runs
-           ORDER BY started_at DESC LIMIT $1""",
+        f"""SELECT n.* FROM unnest($1::bigint[]) AS m (id)
+           CROSS JOIN LATERAL ({_RUN} WHERE r.merchant_id = m.id AND {wanted} ORDER BY r.started_at DESC, r.run_id DESC
+                               LIMIT $2) n
+           ORDER BY n.started_at DESC, n.run_id DESC LIMIT $2""",
+        [0, *merchants],
         limit,
+        connection_id,
+        kind,
     )
     return [dict(row) for row in rows]
+
+
+async def one(tx: Connection, merchants: Sequence[int], run_id: int) -> dict[str, Any] | None:
+    """The run of this id, or None where *merchants* have no such run."""
+    row = await tx.fetchrow(
+        f"{_RUN} WHERE r.merchant_id = ANY ($1::bigint[]) AND r.run_id = $2", [0, *merchants], run_id
+    )
+    return dict(row) if row else None
+
+
+async def trim(tx: Connection, merchants: Sequence[int], before: datetime, limit: int) -> int:
+    """Delete up to *limit* runs that began *before*; returns how many were."""
+    status = await tx.execute(
+        """DELETE FROM runs r USING (
+             SELECT o.* FROM unnest($1::bigint[]) AS m (id)
+             CROSS JOIN LATERAL (SELECT merchant_id, run_id FROM runs WHERE merchant_id = m.id AND started_at < $2
+                                 ORDER BY started_at LIMIT $3) o LIMIT $3) old
+           WHERE r.merchant_id = old.merchant_id AND r.run_id = old.run_id""",
+        [0, *merchants],
+        before,
+        limit,
+    )
+    return int(status.rsplit(" ", 1)[-1])
 
 
 async def checkpoint(

@@ -87,15 +87,22 @@ async def held(tx: Connection, lease: Lease) -> bool:
 
 
 async def release(
-    tx: Connection, lease: Lease, next_due: datetime, *, failed: bool = False, error: str = ""
+    tx: Connection,
+    lease: Lease,
+    next_due: datetime,
+    *,
+    failed: bool = False,
+    put_off: bool = False,
+    error: str = "",
 ) -> bool:
     """Give the lease back; the work is due again at *next_due*, or at once when it was rung meanwhile (unless it
-    *failed*, which waits). False when the lease was lost: then nothing is written.
+    *failed* or was *put_off*, which waits). What is put off has neither failed nor worked: its failures stay as they
+    are. False when the lease was lost: then nothing is written.
     """
     status = await tx.execute(
         """UPDATE schedule SET lease_until = '-infinity',
-             due_at = CASE WHEN rung <> $5 AND NOT $7 THEN least(due_at, $6) ELSE $6 END,
-             failures = CASE WHEN $7 THEN failures + 1 ELSE 0 END, last_error = $8
+             due_at = CASE WHEN rung <> $5 AND NOT $7 AND NOT $8 THEN least(due_at, $6) ELSE $6 END,
+             failures = CASE WHEN $7 THEN failures + 1 WHEN $8 THEN failures ELSE 0 END, last_error = $9
            WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 AND epoch = $4""",
         lease.merchant_id,
         lease.connection_id,
@@ -104,6 +111,7 @@ async def release(
         lease.rung,
         next_due,
         failed,
+        put_off,
         error[:500],
     )
     return status == "UPDATE 1"

@@ -410,6 +410,7 @@ CREATE TABLE parcels (
   status           text NOT NULL DEFAULT 'pending',  -- canonical, by the time of the scan
   incident         text,
   status_at        timestamptz,         -- of the scan it rests on; null: never seen
+  doubted_at       timestamptz,         -- a later scan said that an ended parcel is on its way after all
   PRIMARY KEY (merchant_id, parcel_id),
   UNIQUE (merchant_id, tracking_number, carrier)
 );
@@ -611,6 +612,7 @@ GRANT INSERT, UPDATE, SELECT ON intake_counts TO fairway_web;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fairway_worker;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fairway_worker;
-REVOKE UPDATE, DELETE ON deliveries, stock_ledger, order_events, checkpoint_log, scans, run_lines FROM fairway_worker;
+REVOKE UPDATE, DELETE ON deliveries, stock_ledger, order_events, checkpoint_log, scans FROM fairway_worker;
+REVOKE UPDATE ON run_lines FROM fairway_worker;  -- old ones are deleted
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO fairway_read;
 REVOKE ALL ON credentials, hooks FROM fairway_read;

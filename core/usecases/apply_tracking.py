@@ -57,12 +57,12 @@ async def apply_tracking(
             scans += _scans(said, parcel)
     if scans:
         await fulfillments.add_scans(tx, scans)
-    changed = [
+    now_standing = [
         (at[parcel_id], now_at)
         for parcel_id, now_at in sorted(standing.items())
-        if now_at is not None and now_at not in (_standing(at[parcel_id]), _NOT_SEEN)
+        if now_at is not None and now_at != _NOT_SEEN
     ]
-    if not changed:
+    if not now_standing:
         return False
     await fulfillments.put_standing(
         tx,
@@ -73,11 +73,13 @@ async def apply_tracking(
                 "status": now_at.status,
                 "incident": now_at.incident,
                 "status_at": now_at.at,
+                "doubted_at": now_at.doubted_at,
             }
-            for parcel, now_at in changed
+            for parcel, now_at in now_standing
         ],
     )
-    return await _tell(tx, changed, registry, now)
+    changed = [(parcel, now_at) for parcel, now_at in now_standing if now_at != _standing(parcel)]
+    return await _tell(tx, changed, registry, now) if changed else False
 
 
 def _of_carrier(parcels: Sequence[StoredParcel], carrier: str | None) -> Sequence[StoredParcel]:
@@ -89,7 +91,7 @@ def _of_carrier(parcels: Sequence[StoredParcel], carrier: str | None) -> Sequenc
 
 def _standing(parcel: StoredParcel) -> Standing | None:
     incident = Incident(parcel.incident) if parcel.incident else None
-    standing = Standing(TrackingStatus(parcel.status), incident, parcel.status_at)
+    standing = Standing(TrackingStatus(parcel.status), incident, parcel.status_at, parcel.doubted_at)
     return None if standing == _NOT_SEEN else standing
 
 

@@ -42,6 +42,7 @@ CREATE TABLE parcels (
   status           text NOT NULL DEFAULT 'pending',  -- canonical, by the time of the scan
   incident         text,
   status_at        timestamptz,         -- of the scan it rests on; null: never seen
+  doubted_at       timestamptz,         -- a later scan said that an ended parcel is on its way after all
   PRIMARY KEY (merchant_id, parcel_id),
   UNIQUE (merchant_id, tracking_number, carrier)
 );
@@ -163,4 +164,5 @@ BEGIN
   END LOOP;
 END $$;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fairway_worker;
-REVOKE UPDATE, DELETE ON scans, run_lines FROM fairway_worker;
+REVOKE UPDATE, DELETE ON scans FROM fairway_worker;
+REVOKE UPDATE ON run_lines FROM fairway_worker;  -- old ones are deleted
