@@ -1,4 +1,4 @@
-"""What happens to an order after checkout: edited, fulfilled, refunded, cancelled."""
+"""What a merchant does to an order after checkout, shipping apart: edits it, refunds it, cancels it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from datetime import datetime
 
 from simulators.books import Sale, SoldOut
 from simulators.shopify.amounts import current, received, refunded
+from simulators.shopify.goods import SimLine, SimVariant
+from simulators.shopify.routing import route, take_off
+from simulators.shopify.selling import make_line
 from simulators.shopify.shop import Shop
-from simulators.shopify.things import (
-    SimFulfillment,
-    SimFulfillmentLine,
-    SimLine,
-    SimOrder,
-    SimRefund,
-    SimRefundLine,
-    SimTransaction,
-    SimVariant,
-)
+from simulators.shopify.things import SimOrder, SimRefund, SimRefundLine, SimTransaction
 
 
 def edit(shop: Shop, order: SimOrder, sku: str, quantity: int) -> bool:
@@ -33,12 +27,15 @@ def edit(shop: Shop, order: SimOrder, sku: str, quantity: int) -> bool:
     if difference > 0:
         shop.books.sales.append(Sale(order.key, sku, difference, shop.now()))
         if line is None:
-            order.lines.append(shop.make_line(variant, difference, {}, 0))
+            line = make_line(shop, variant, difference, {}, 0)
+            order.lines.append(line)
         else:
             line.quantity += difference
+        route(shop, order, line, difference, at)
     elif line is not None:
         shop.books.restocks.append(Sale(order.key, sku, -difference, shop.now()))
         line.removed -= difference
+        take_off(order, line, -difference, at)
     order.edited = True
     if current(order).total > received(order) - refunded(order) > 0:
         order.financial_status = "partially_paid"
@@ -47,29 +44,6 @@ def edit(shop: Shop, order: SimOrder, sku: str, quantity: int) -> bool:
     shop.tell("orders/updated", order)
     shop.tell_levels([variant])
     return True
-
-
-def fulfill(shop: Shop, order: SimOrder, company: str, tracking_number: str) -> SimFulfillment:
-    """Ship every open unit in one parcel; raises ValueError when there is none."""
-    at = shop.moment()
-    parts = tuple(
-        SimFulfillmentLine(shop.next_id(), line, line.open_quantity)
-        for line in order.lines
-        if line.open_quantity
-    )
-    if not parts:
-        raise ValueError(f"order {order.name} has nothing left to ship")
-    for part in parts:
-        part.line.fulfilled += part.quantity
-    shop.shift(_units((part.line, part.quantity) for part in parts), available=0, committed=-1, at=at)
-    number = len(order.fulfillments) + 1
-    fulfillment = SimFulfillment(shop.next_id(), number, at, company, tracking_number, parts)
-    order.fulfillments.append(fulfillment)
-    shop.touch(order, at)
-    shop.tell("fulfillments/create", (order, fulfillment))
-    shop.tell("orders/fulfilled", order)
-    shop.tell("orders/updated", order)
-    return fulfillment
 
 
 def refund(
@@ -88,7 +62,7 @@ def refund(
     at = shop.moment()
     lines: list[SimRefundLine] = []
     for sku, quantity in units.items():
-        lines.extend(_take_back(shop, order, sku, quantity, restock=restock))
+        lines.extend(_take_back(shop, order, sku, quantity, at, restock=restock))
     shipping = order.shipping.price if with_shipping and order.shipping else 0
     amount = min(sum(line.subtotal for line in lines) + shipping, received(order) - refunded(order))
     paid = order.transactions[0]
@@ -122,7 +96,9 @@ def cancel(shop: Shop, order: SimOrder, *, restock: bool) -> None:
     shop.tell("orders/cancelled", order)
 
 
-def _take_back(shop: Shop, order: SimOrder, sku: str, quantity: int, *, restock: bool) -> list[SimRefundLine]:
+def _take_back(
+    shop: Shop, order: SimOrder, sku: str, quantity: int, at: datetime, *, restock: bool
+) -> list[SimRefundLine]:
     lines = [line for line in order.lines if line.variant.sku == sku]
     if sum(line.current_quantity for line in lines) < quantity:
         raise ValueError(f"order {order.name} has fewer than {quantity} units of {sku} left")
@@ -136,6 +112,7 @@ def _take_back(shop: Shop, order: SimOrder, sku: str, quantity: int, *, restock:
             worth = line.total(line.current_quantity)
             if restock_type == "cancel":
                 line.removed += part
+                take_off(order, line, part, at)
             else:
                 line.returned += part
             # The difference, so that rounding a discount cannot lose a cent between refunds.

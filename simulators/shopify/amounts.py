@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulators.shopify.things import SimOrder, contained_tax
+from simulators.shopify.goods import contained_tax
+from simulators.shopify.things import SimOrder
 
 
 @dataclass(frozen=True, slots=True)

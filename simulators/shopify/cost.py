@@ -32,7 +32,16 @@ from simulators.shopify.render import Json
 
 MAX_QUERY_COST = 1000
 MUTATION_COST = 10
-FREE = {"PageInfo", "MoneyV2", "LocationAddress", "UserError", "InventorySetQuantitiesUserError"}
+DEAR_MUTATIONS = {"fulfillmentTrackingInfoUpdate": 50}  # as real stores charge
+FREE = {
+    "PageInfo",
+    "MoneyV2",
+    "LocationAddress",
+    "UserError",
+    "InventorySetQuantitiesUserError",
+    "FulfillmentOrderHoldUserError",
+    "FulfillmentOrderReleaseHoldUserError",
+}
 UNKNOWN: Any = object()  # the answer, before there is one
 
 
@@ -49,7 +58,8 @@ class Pricer:
             return self._inside(root, selections, data)
         total = 0
         for field_node in selections.selections:
-            total += MUTATION_COST
+            name = field_node.name.value if isinstance(field_node, FieldNode) else ""
+            total += DEAR_MUTATIONS.get(name, MUTATION_COST)
             if isinstance(field_node, FieldNode) and field_node.selection_set:
                 payload = get_named_type(root.fields[field_node.name.value].type)
                 answer = _below(data, field_node)

@@ -69,6 +69,14 @@ def refused(message: str, code: str = "BAD_USER_INPUT") -> GraphQLError:
     return GraphQLError(message, extensions={"code": code})
 
 
+def number_of(global_id: str, kind: str) -> int:
+    """The number in the global id of a *kind* of thing; raises GraphQLError when it is none."""
+    prefix, _, number = global_id.rpartition("/")
+    if prefix != f"gid://shopify/{kind}" or not number.isdecimal() or not int(number):
+        raise refused(f"Invalid id: {global_id}", "RESOURCE_NOT_FOUND")
+    return int(number)
+
+
 def page_of(
     keyset: Keyset[T], asked: Asked, sort: str, keep: Callable[[T], bool], node: Callable[[T], Json]
 ) -> Json:

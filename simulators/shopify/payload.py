@@ -8,9 +8,10 @@ from __future__ import annotations
 from simulators.shopify import payload_outcomes as outcomes
 from simulators.shopify import payload_parts as parts
 from simulators.shopify.amounts import bought, current, received, refunded, written
+from simulators.shopify.goods import SimLine, SimVariant, gid
 from simulators.shopify.render import Json, bag, stamp, tax_lines
 from simulators.shopify.shop import Shop
-from simulators.shopify.things import SimLine, SimOrder, SimVariant, gid
+from simulators.shopify.things import SimOrder
 
 
 def order_payload(order: SimOrder, shop: Shop) -> Json:
@@ -58,7 +59,7 @@ def order_payload(order: SimOrder, shop: Shop) -> Json:
         "fulfillment_status": order.fulfillment_status,
         "landing_site": None,
         "landing_site_ref": None,
-        "location_id": shop.location_id if at_the_till else None,
+        "location_id": shop.locations[0].location_id if at_the_till else None,
         "merchant_business_entity_id": "MTU0ODM4MDAwOQ",
         "merchant_of_record_app_id": None,
         "name": order.name,
@@ -106,12 +107,10 @@ def order_payload(order: SimOrder, shop: Shop) -> Json:
         "billing_address": home,
         "customer": parts.customer(buyer, order, currency) if buyer else None,
         **parts.discounts(order),
-        "fulfillments": [
-            outcomes.fulfillment(made, order, shop.location_id, currency) for made in order.fulfillments
-        ],
+        "fulfillments": [outcomes.fulfillment(made, order, currency) for made in order.fulfillments],
         "line_items": [parts.line(item, currency) for item in order.lines],
         "payment_terms": None,
-        "refunds": [outcomes.refund(made, order, shop.location_id, currency) for made in order.refunds],
+        "refunds": [outcomes.refund(made, order, currency) for made in order.refunds],
         "shipping_address": home if order.shipping else None,
         "shipping_lines": parts.shipping(order, currency),
         "returns": [],
@@ -142,15 +141,15 @@ def edit_payload(order: SimOrder, line: SimLine, difference: int, edit_id: int) 
     }
 
 
-def level_payload(variant: SimVariant, shop: Shop) -> Json:
+def level_payload(variant: SimVariant) -> Json:
     return {
         "inventory_item_id": variant.inventory_item_id,
-        "location_id": shop.location_id,
+        "location_id": variant.location.location_id,
         "available": variant.available,
         "updated_at": stamp(variant.updated_at),
-        "admin_graphql_api_id": level_gid(variant, shop),
+        "admin_graphql_api_id": level_gid(variant),
     }
 
 
-def level_gid(variant: SimVariant, shop: Shop) -> str:
-    return f"{gid('InventoryLevel', shop.level_id)}?inventory_item_id={variant.inventory_item_id}"
+def level_gid(variant: SimVariant) -> str:
+    return f"{gid('InventoryLevel', variant.location.level_id)}?inventory_item_id={variant.inventory_item_id}"

@@ -3,44 +3,70 @@
 from __future__ import annotations
 
 from simulators.shopify.amounts import written
+from simulators.shopify.goods import contained_tax, gid
+from simulators.shopify.parcels import SimFulfillment, SimFulfillmentEvent
 from simulators.shopify.payload_parts import address, line, shipping
 from simulators.shopify.render import Json, bag, stamp
-from simulators.shopify.things import SimFulfillment, SimOrder, SimRefund, SimTransaction, contained_tax, gid
+from simulators.shopify.things import SimOrder, SimRefund, SimTransaction
 
 
-def fulfillment(made: SimFulfillment, order: SimOrder, location_id: int, currency: str) -> Json:
+def fulfillment(made: SimFulfillment, order: SimOrder, currency: str) -> Json:
+    numbers = [tracked.number for tracked in made.tracking if tracked.number]
+    urls = [tracked.url for tracked in made.tracking if tracked.url]
     return {
         "id": made.fulfillment_id,
         "admin_graphql_api_id": gid("Fulfillment", made.fulfillment_id),
         "created_at": stamp(made.created_at),
-        "location_id": location_id,
+        "location_id": made.location.location_id,
         "name": f"{order.name}.{made.number}",
         "order_id": order.order_id,
         "origin_address": {},
         "receipt": {},
         "service": "manual",
-        "shipment_status": None,
-        "status": "success",
-        "tracking_company": made.company,
-        "tracking_number": made.tracking_number,
-        "tracking_numbers": [made.tracking_number],
-        "tracking_url": made.tracking_url,
-        "tracking_urls": [made.tracking_url],
-        "updated_at": stamp(made.created_at),
+        "shipment_status": made.events[-1].status.lower() if made.events else None,
+        "status": "cancelled" if made.cancelled else "success",
+        "tracking_company": next((tracked.company for tracked in made.tracking), None),
+        "tracking_number": next(iter(numbers), None),
+        "tracking_numbers": numbers,
+        "tracking_url": next(iter(urls), None),
+        "tracking_urls": urls,
+        "updated_at": stamp(made.updated_at),
         "line_items": [{**line(part.line, currency), "quantity": part.quantity} for part in made.lines],
     }
 
 
-def fulfillment_payload(made: SimFulfillment, order: SimOrder, location_id: int, currency: str) -> Json:
-    """`fulfillments/create` adds to the parcel whom it goes to."""
+def fulfillment_payload(made: SimFulfillment, order: SimOrder, currency: str) -> Json:
+    """`fulfillments/*` add to the parcel whom it goes to."""
     buyer = order.buyer
-    return fulfillment(made, order, location_id, currency) | {
+    return fulfillment(made, order, currency) | {
         "email": buyer.email if buyer else None,
         "destination": address(buyer) if buyer else None,
     }
 
 
-def refund(made: SimRefund, order: SimOrder, location_id: int, currency: str) -> Json:
+def event_payload(event: SimFulfillmentEvent, made: SimFulfillment, order: SimOrder, shop_id: int) -> Json:
+    """`fulfillment_events/create`."""
+    details = event.details
+    return {
+        "id": event.event_id,
+        "admin_graphql_api_id": gid("FulfillmentEvent", event.event_id),
+        "fulfillment_id": made.fulfillment_id,
+        "order_id": order.order_id,
+        "shop_id": shop_id,
+        "status": event.status.lower(),
+        "message": details.get("message"),
+        "happened_at": stamp(event.happened_at),
+        "created_at": stamp(event.created_at),
+        "updated_at": stamp(event.created_at),
+        "estimated_delivery_at": stamp(event.delivery_at) if event.delivery_at else None,
+        **{
+            name: details.get(name)
+            for name in ("address1", "city", "country", "latitude", "longitude", "province", "zip")
+        },
+    }
+
+
+def refund(made: SimRefund, order: SimOrder, currency: str) -> Json:
     """`subtotal` and `total_tax` of its lines are numbers here, unlike every other amount."""
     shipped_back = [
         {
@@ -67,7 +93,9 @@ def refund(made: SimRefund, order: SimOrder, location_id: int, currency: str) ->
                 "id": part.refund_line_id,
                 "line_item": line(part.line, currency),
                 "line_item_id": part.line.line_id,
-                "location_id": None if part.restock_type == "no_restock" else location_id,
+                "location_id": (
+                    None if part.restock_type == "no_restock" else part.line.variant.location.location_id
+                ),
                 "quantity": part.quantity,
                 "restock_type": part.restock_type,
                 "subtotal": part.subtotal / 100,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from simulators.shopify.amounts import written
+from simulators.shopify.goods import SimLine, contained_tax, gid
 from simulators.shopify.render import Json, bag, stamp, tax_lines
-from simulators.shopify.things import Buyer, SimLine, SimOrder, contained_tax, gid
+from simulators.shopify.things import Buyer, SimOrder
 
 
 def address(buyer: Buyer) -> Json:

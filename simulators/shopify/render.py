@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from simulators.shopify.amounts import written
-from simulators.shopify.things import TAX_BASIS_POINTS, TAX_TITLE
+from simulators.shopify.goods import TAX_BASIS_POINTS, TAX_TITLE
 
 SHOP_TIMEZONE = timezone(timedelta(hours=1))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 if TYPE_CHECKING:
     from simulators.shopify.api import Api
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 BAD_TOKEN = "[API] Invalid API key or access token (unrecognized login or wrong password)"  # noqa: S105 - a message
 
 
-def application(api: Api, token: Callable[[], str | None]) -> web.Application:
-    """*token* gives the token that is valid now, or None when it was revoked."""
+def application(api: Api, token: Callable[[], str | None], spoil: Middleware) -> web.Application:
+    """*token* gives the token that is valid now, or None when it was revoked; *spoil* is what befalls calls."""
 
     async def graphql(request: web.Request) -> web.Response:
         valid, given = token(), request.headers.get("X-Shopify-Access-Token", "")
@@ -29,7 +30,7 @@ def application(api: Api, token: Callable[[], str | None]) -> web.Application:
             return _json({"errors": {"query": "Required parameter missing or invalid"}}, 400)
         return _json(api.answer(query, asked.get("variables"), asked.get("operationName")), 200)
 
-    app = web.Application(client_max_size=8 * 2**20)
+    app = web.Application(client_max_size=8 * 2**20, middlewares=[spoil])
     app.router.add_post("/admin/api/{version}/graphql.json", graphql)
     return app
 

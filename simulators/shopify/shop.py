@@ -1,44 +1,33 @@
-"""The state of a simulated shop and what buyers and its merchant do to it. Answers no call and sends nothing:
-*tell* hears of every change by the name of its webhook topic.
+"""The state of a simulated shop. Answers no call and sends nothing: *tell* hears of every change by the name of its
+webhook topic.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from simulators.books import Books, Sale, SoldOut
+from simulators.books import Books
 from simulators.shopify.amounts import cents
-from simulators.shopify.buyers import draw_buyer
+from simulators.shopify.goods import SimLocation, SimVariant, gid
 from simulators.shopify.keyset import Keyset
-from simulators.shopify.things import (
-    Buyer,
-    Discount,
-    SimLine,
-    SimOrder,
-    SimShipping,
-    SimTransaction,
-    SimVariant,
-    gid,
-)
+from simulators.shopify.parcels import SimFulfillment, SimFulfillmentOrder
+from simulators.shopify.things import SimOrder
 
 FIRST_ID = 820_982_911_000_000_000  # above 2^53, where a float would start to lie
 ID_STEP = 32_769
-TRANSACTION_OF = {
-    "paid": ("sale", "success"),
-    "pending": ("sale", "pending"),
-    "authorized": ("authorization", "success"),
-}
 
 
 @dataclass(slots=True)
 class Shop:
-    """One shop with one location. *now* gives its time; stamps have whole seconds, as at Shopify."""
+    """One shop. *now* gives its time; stamps have whole seconds, as at Shopify.
+
+    *fulfillment_orders* and *fulfillments* are by their id, each with the order it belongs to.
+    """
 
     domain: str
     currency: str
@@ -51,10 +40,11 @@ class Shop:
     orders: dict[str, SimOrder] = field(default_factory=dict)
     by_created: Keyset[SimOrder] = field(default_factory=Keyset)
     by_updated: Keyset[SimOrder] = field(default_factory=Keyset)
+    fulfillment_orders: dict[int, tuple[SimOrder, SimFulfillmentOrder]] = field(default_factory=dict)
+    fulfillments: dict[int, tuple[SimOrder, SimFulfillment]] = field(default_factory=dict)
+    locations: list[SimLocation] = field(default_factory=list)
     opened_at: datetime = field(init=False)
     shop_id: int = field(init=False)
-    location_id: int = field(init=False)
-    level_id: int = field(init=False)
     _ids: itertools.count[int] = field(init=False)
     _by_name: dict[str, SimVariant] = field(default_factory=dict)
     _by_gid: dict[str, SimVariant] = field(default_factory=dict)
@@ -63,13 +53,26 @@ class Shop:
         self.rng = random.Random(self.seed)
         self._ids = itertools.count(FIRST_ID + self.seed % 1000 * 10**14, ID_STEP)
         self.opened_at = self.moment()
-        self.shop_id, self.location_id, self.level_id = (self.next_id() for _ in range(3))
+        self.shop_id = self.next_id()
+        self.add_location("Main warehouse")
 
     def moment(self) -> datetime:
         return self.now().astimezone(UTC).replace(microsecond=0)
 
     def next_id(self) -> int:
         return next(self._ids)
+
+    def add_location(self, name: str) -> SimLocation:
+        location = SimLocation(self.next_id(), self.next_id(), name)
+        self.locations.append(location)
+        return location
+
+    def location(self, location_id: int) -> SimLocation:
+        """Raises LookupError when the shop does not have it."""
+        for location in self.locations:
+            if location.location_id == location_id:
+                return location
+        raise LookupError(f"{self.domain} has no location {location_id}")
 
     def add_variant(
         self,
@@ -81,6 +84,7 @@ class Shop:
         tracked: bool,
         gtin: str | None,
         bundle: bool,
+        location: SimLocation,
     ) -> SimVariant:
         at = self.moment()
         variant = SimVariant(
@@ -90,6 +94,7 @@ class Shop:
             sku=sku,
             title=title,
             price=cents(price),
+            location=location,
             available=quantity,
             tracked=tracked,
             gtin=gtin,
@@ -125,48 +130,6 @@ class Shop:
         except KeyError:
             raise LookupError(f"{self.domain} has no order {order_id!r}") from None
 
-    def checkout(
-        self,
-        basket: Sequence[tuple[str, int]],
-        *,
-        buyer: Buyer | None,
-        source_name: str,
-        test: bool,
-        financial_status: str,
-        note: str | None,
-        properties: Mapping[str, str],
-        discount: Discount | None,
-    ) -> SimOrder | None:
-        wanted = [(self.variant(name), quantity) for name, quantity in basket]
-        if not wanted or any(quantity < 1 for _, quantity in wanted):
-            raise ValueError("a basket holds at least one unit of everything in it")
-        at = self.moment()
-        needed: Counter[SimVariant] = Counter()
-        for variant, quantity in wanted:
-            needed[variant] += quantity
-        short = [variant for variant in needed if variant.tracked and variant.available < needed[variant]]
-        if short:
-            self.books.sold_out.extend(SoldOut(variant.sku, needed[variant], self.now()) for variant in short)
-            return None
-        self.shift(needed, available=-1, committed=1, at=at)
-        order = self._order(
-            wanted, at, buyer=buyer, source_name=source_name, discount=discount, properties=properties
-        )
-        order.test, order.note, order.financial_status = test, note, financial_status
-        kind, status = TRANSACTION_OF[financial_status]
-        order.transactions.append(self._transaction(order, kind, status, at))
-        self.orders[order.key] = order
-        self.by_created.add(at, order.order_id, order)
-        self.by_updated.add(at, order.order_id, order)
-        self.books.sales.extend(
-            Sale(order.key, variant.sku, quantity, self.now()) for variant, quantity in wanted
-        )
-        self.tell("orders/create", order)
-        if financial_status == "paid":
-            self.tell("orders/paid", order)
-        self.tell_levels(needed)
-        return order
-
     def shift(self, units: Mapping[SimVariant, int], *, available: int, committed: int, at: datetime) -> None:
         """Add the units, times *available* and *committed*, to what tracked variants count."""
         for variant, quantity in units.items():
@@ -190,44 +153,3 @@ class Shop:
         variant.available = quantity
         variant.updated_at = self.moment()
         self.tell("inventory_levels/update", variant)
-
-    def make_line(
-        self, variant: SimVariant, quantity: int, properties: Mapping[str, str], percentage: int
-    ) -> SimLine:
-        discount = variant.price * quantity * percentage // 100
-        return SimLine(self.next_id(), variant, quantity, variant.price, discount, dict(properties))
-
-    def _order(
-        self,
-        wanted: Sequence[tuple[SimVariant, int]],
-        at: datetime,
-        *,
-        buyer: Buyer | None,
-        source_name: str,
-        discount: Discount | None,
-        properties: Mapping[str, str],
-    ) -> SimOrder:
-        percentage = discount.percentage if discount else 0
-        over_the_counter = source_name == "pos"
-        return SimOrder(
-            order_id=self.next_id(),
-            number=1001 + len(self.orders),
-            token=f"{self.rng.getrandbits(128):032x}",
-            created_at=at,
-            updated_at=at,
-            buyer=buyer or (None if over_the_counter else draw_buyer(self.rng, self.next_id)),
-            lines=[self.make_line(variant, quantity, properties, percentage) for variant, quantity in wanted],
-            shipping=None if over_the_counter else SimShipping(self.next_id(), "Standard", "standard", 490),
-            discount=discount,
-            financial_status="pending",
-            transactions=[],
-            source_name=source_name,
-            test=False,
-            note=None,
-        )
-
-    def _transaction(self, order: SimOrder, kind: str, status: str, at: datetime) -> SimTransaction:
-        amount = sum(line.total(line.quantity) for line in order.lines)
-        amount += order.shipping.price if order.shipping else 0
-        gateway = "manual" if status == "pending" else "shopify_payments"
-        return SimTransaction(self.next_id(), kind, status, gateway, amount, at)

@@ -10,28 +10,29 @@ from typing import Any
 from aiohttp import web
 
 from simulators.books import Books
-from simulators.courier import Courier, Webhook
-from simulators.shopify import afterwards, payload, payload_outcomes
-from simulators.shopify.api import Api
-from simulators.shopify.cost import Bucket
-from simulators.shopify.render import Json, body_of
-from simulators.shopify.root import Root
+from simulators.courier import Courier
+from simulators.faults import NO_FAULTS, CallFaults, faulty
+from simulators.shopify import afterwards, fulfilling, selling
+from simulators.shopify.announcements import RETRY_AFTER_S, Announcer
+from simulators.shopify.goods import SimVariant
+from simulators.shopify.parcels import SimFulfillment, SimHold
+from simulators.shopify.render import Json
 from simulators.shopify.server import application
 from simulators.shopify.shop import Shop
-from simulators.shopify.stock_writes import StockWriter
 from simulators.shopify.subscriptions import Subscriptions
-from simulators.shopify.things import Buyer, Discount, SimFulfillment, SimOrder, SimRefund, SimVariant
-from simulators.shopify.views_lines import LineViews
-from simulators.shopify.views_orders import OrderViews
-from simulators.shopify.views_outcomes import OutcomeViews
-from simulators.shopify.views_stock import StockViews
-from simulators.shopify.webhooks import header_maker
+from simulators.shopify.things import Buyer, Discount, SimOrder, SimRefund
+from simulators.shopify.wiring import open_api
 
 
 class ShopifySimulator:
-    """One shop with one location, in *currency* (of two decimals), prices with tax.
+    """One shop in *currency* (of two decimals), prices with tax; its first location is there from the start.
 
-    Everything random comes from *seed*, every time from *now*. *cost_bucket* is (size, points a second).
+    Everything random comes from *seed*, every time from *now*. *cost_bucket* is (size, points a second);
+    *retry_after_s* are the pauses before a webhook that failed is sent again. *faults* spoil calls of the Admin API;
+    `call_faults` may be changed at any time.
+
+    `books.shipped` has a row for every tracking number of every fulfillment made through the Admin API, with all its
+    units (one row without a number where it has none); `books.noted` a row for every fulfillment event.
     """
 
     def __init__(
@@ -45,23 +46,29 @@ class ShopifySimulator:
         now: Callable[[], datetime],
         currency: str = "EUR",
         cost_bucket: tuple[float, float] = (2000, 100),
+        retry_after_s: tuple[float, ...] = RETRY_AFTER_S,
+        faults: CallFaults = NO_FAULTS,
     ) -> None:
         self.books = Books()
-        self._secret, self._courier, self._token = client_secret, courier, access_token
+        self.call_faults = faults
+        self._token = access_token
         self._revoked = False
         self._shop = Shop(
-            domain=shop, currency=currency, seed=seed, now=now, books=self.books, tell=self._tell
+            domain=shop,
+            currency=currency,
+            seed=seed,
+            now=now,
+            books=self.books,
+            tell=self._tell,
         )
-        stock = StockViews(self._shop)
-        lines = LineViews(self._shop, stock)
-        self._orders = OrderViews(self._shop, stock, lines, OutcomeViews(self._shop, stock, lines))
         self._subscriptions = Subscriptions(self._shop)
-        root = Root(self._shop, stock, self._orders, StockWriter(self._shop, stock), self._subscriptions)
-        self._api = Api(root, Bucket(*cost_bucket, now), self.books)
-        self._hook_ids = random.Random(
-            f"webhooks of {seed}"
-        )  # its own, so that buyers do not depend on hooks
-        self._rendered: tuple[int, int, bytes] = (0, 0, b"")
+        self._api = open_api(self._shop, self._subscriptions, cost_bucket)
+        # Sources of their own: what buyers do must not depend on who listens or calls.
+        self._call_luck = random.Random(f"calls of {seed}")
+        hook_ids = random.Random(f"webhooks of {seed}")
+        self._announcer = Announcer(
+            self._shop, self._subscriptions, courier, client_secret, retry_after_s, hook_ids
+        )
 
     @property
     def orders(self) -> dict[str, SimOrder]:
@@ -75,19 +82,31 @@ class ShopifySimulator:
 
     @property
     def location_id(self) -> int:
-        return self._shop.location_id
+        """Of the first location."""
+        return self._shop.locations[0].location_id
 
     def app(self) -> web.Application:
         """Answers POST /admin/api/{version}/graphql.json."""
-        return application(self._api, lambda: None if self._revoked else self._token)
+        spoil = faulty(lambda: self.call_faults, self._call_luck)
+        return application(self._api, lambda: None if self._revoked else self._token, spoil)
 
     def subscribe(self, topic: str, address: str) -> None:
-        """Post webhooks of *topic* to exactly *address* from now on."""
+        """Post webhooks of *topic* to exactly *address* from now on, as if subscribed by hand: it stays when
+        deliveries fail.
+        """
         self._subscriptions.add(topic, address)
 
     def revoke_token(self) -> None:
         """The merchant removes the app: every call is answered with 401."""
         self._revoked = True
+
+    def restore_token(self) -> None:
+        """The merchant installs it again, with the same token."""
+        self._revoked = False
+
+    def add_location(self, name: str) -> int:
+        """Open another location; returns its id, to stock variants there."""
+        return self._shop.add_location(name).location_id
 
     def add_variant(
         self,
@@ -99,9 +118,13 @@ class ShopifySimulator:
         tracked: bool = True,
         gtin: str | None = None,
         bundle: bool = False,
+        location_id: int | None = None,
     ) -> SimVariant:
-        """Put something on sale. *price* contains the tax, such as "12.50"."""
-        return self._shop.add_variant(sku, title, price, quantity, tracked=tracked, gtin=gtin, bundle=bundle)
+        """Put something on sale, stocked at one location. *price* contains the tax, such as "12.50"."""
+        location = self._shop.location(self.location_id if location_id is None else location_id)
+        return self._shop.add_variant(
+            sku, title, price, quantity, tracked=tracked, gtin=gtin, bundle=bundle, location=location
+        )
 
     def checkout(
         self,
@@ -119,7 +142,8 @@ class ShopifySimulator:
 
         *financial_status* is "paid", "pending" or "authorized"; *source_name* "pos" is a sale at the till.
         """
-        return self._shop.checkout(
+        return selling.checkout(
+            self._shop,
             basket,
             buyer=buyer,
             source_name=source_name,
@@ -148,8 +172,23 @@ class ShopifySimulator:
     def fulfill(
         self, order_id: str, *, company: str = "DHL", tracking_number: str = "00340434161094"
     ) -> SimFulfillment:
-        """Ship everything that is open in one parcel."""
-        return afterwards.fulfill(self._shop, self._shop.order(order_id), company, tracking_number)
+        """The merchant ships everything that is open in one parcel."""
+        return fulfilling.ship_all(self._shop, self._shop.order(order_id), company, tracking_number)
+
+    def hold(self, order_id: str, *, reason: str = "OTHER") -> None:
+        """The merchant puts what is open on hold."""
+        order = self._shop.order(order_id)
+        for one in order.fulfillment_orders:
+            if one.remaining:
+                placed = SimHold(self._shop.next_id(), reason, None, "", by_app=False)
+                fulfilling.hold(self._shop, order, one, placed)
+
+    def release(self, order_id: str) -> None:
+        """The merchant releases every hold."""
+        order = self._shop.order(order_id)
+        for one in order.fulfillment_orders:
+            if one.holds:
+                fulfilling.release(self._shop, order, one, one.holds)
 
     def available(self, sku: str) -> int:
         """What the shop shows as sellable."""
@@ -161,37 +200,15 @@ class ShopifySimulator:
 
     def webhook_payload(self, order: SimOrder) -> bytes:
         """The body that `orders/*` webhooks of *order* have now."""
-        if self._rendered[:2] != (order.order_id, order.version):
-            body = body_of(payload.order_payload(order, self._shop))
-            self._rendered = (order.order_id, order.version, body)
-        return self._rendered[2]
+        return self._announcer.order(order)
 
     def order_node(self, order: SimOrder) -> Json:
         """What GraphQL queries of *order* read: fields by name, a function where arguments are needed."""
-        return self._orders.order(order)
+        return self._api.root.orders.order(order)
 
     def answer(self, query: str, variables: Mapping[str, Any] | None = None) -> Json:
         """The body the Admin API gives for *query*, without HTTP."""
         return self._api.answer(query, variables, None)
 
     def _tell(self, topic: str, subject: Any) -> None:
-        address = self.subscriptions.get(topic)
-        if address is None:
-            return
-        headers = header_maker(topic, self._shop.domain, self._hook_ids, self._shop.now())
-        self._courier.post(Webhook(address, self._body(topic, subject), self._secret, headers))
-
-    def _body(self, topic: str, subject: Any) -> bytes:
-        shop = self._shop
-        if topic == "orders/edited":
-            order, line, difference = subject
-            return body_of(payload.edit_payload(order, line, difference, shop.next_id()))
-        if topic == "refunds/create":
-            order, made = subject
-            return body_of(payload_outcomes.refund(made, order, shop.location_id, shop.currency))
-        if topic == "fulfillments/create":
-            order, made = subject
-            return body_of(payload_outcomes.fulfillment_payload(made, order, shop.location_id, shop.currency))
-        if topic == "inventory_levels/update":
-            return body_of(payload.level_payload(subject, shop))
-        return self.webhook_payload(subject)
+        self._announcer.tell(topic, subject)

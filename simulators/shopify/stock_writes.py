@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulators.books import StockWrite
+from simulators.shopify.goods import SimVariant, gid
 from simulators.shopify.paging import refused
 from simulators.shopify.render import Json
 from simulators.shopify.shop import Shop
-from simulators.shopify.things import SimVariant, gid
 from simulators.shopify.values import instant
 from simulators.shopify.views_stock import StockViews
 
@@ -141,10 +141,13 @@ class StockWriter:
         if variant is None:
             message = "The specified inventory item could not be found."
             return _error([*place, "inventoryItemId"], "INVALID_INVENTORY_ITEM", message), None
-        if location_id != gid("Location", self.shop.location_id):
+        if location_id not in (gid("Location", known.location_id) for known in self.shop.locations):
             return _error(
                 [*place, "locationId"], "INVALID_LOCATION", "The specified location could not be found."
             ), None
+        if location_id != gid("Location", variant.location.location_id):
+            message = "The specified inventory item is not stocked at the location."
+            return _error([*place, "locationId"], "ITEM_NOT_STOCKED_AT_LOCATION", message), None
         if (item_id, location_id) in seen:
             message = "The combination of inventoryItemId and locationId must be unique."
             return _error(
@@ -180,7 +183,7 @@ class StockWriter:
                     "delta": delta,
                     "quantityAfterChange": None,
                     "item": self.stock.item(variant),
-                    "location": self.stock.location(),
+                    "location": self.stock.location(variant.location),
                     "ledgerDocumentUri": None,
                 }
                 for variant, delta in changed

@@ -1,6 +1,7 @@
-"""Webhook subscriptions of a simulated shop, one per topic, and the mutations that change them.
+"""Webhook subscriptions of a simulated shop, one per topic, the mutations that change them, and how one is lost.
 
-See https://shopify.dev/docs/api/admin-graphql/2026-07/mutations/webhookSubscriptionCreate.
+See https://shopify.dev/docs/api/admin-graphql/2026-07/mutations/webhookSubscriptionCreate and, for the loss,
+https://shopify.dev/docs/apps/build/webhooks/troubleshooting-webhooks.
 Shopify wants HTTPS addresses; this one takes any, since everything runs on one machine.
 """
 
@@ -11,21 +12,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from simulators.shopify.goods import gid
 from simulators.shopify.paging import listed
 from simulators.shopify.render import Json
 from simulators.shopify.shop import Shop
-from simulators.shopify.things import gid
 from simulators.shopify.values import instant
 from simulators.shopify.webhooks import API_VERSION, topic_of
 
+MAX_FAILURES = 8  # in a row, then a subscription that was made through the Admin API is removed
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Made:
-    """When and under which number a topic was subscribed to."""
+    """When and under which number a topic was subscribed to, by the app through the Admin API or by hand; and its
+    failed tries since the last that succeeded.
+    """
 
     number: int
     topic: str
     at: datetime
+    by_api: bool
+    failures: int = 0
 
 
 @dataclass(slots=True)
@@ -36,10 +43,22 @@ class Subscriptions:
     addresses: dict[str, str] = field(default_factory=dict)
     _made: dict[str, Made] = field(default_factory=dict)
 
-    def add(self, name: str, uri: str) -> None:
+    def add(self, name: str, uri: str, *, by_api: bool = False) -> None:
         self.addresses[name] = uri
         enum_value = name.upper().replace("/", "_")
-        self._made[name] = Made(self.shop.next_id(), enum_value, self.shop.moment())
+        self._made[name] = Made(self.shop.next_id(), enum_value, self.shop.moment(), by_api)
+
+    def number(self, name: str) -> int:
+        return self._made[name].number
+
+    def answered(self, name: str, number: int, status: int | None) -> None:
+        """Hear what a try of a webhook for subscription *number* was answered, None for not at all."""
+        made = self._made.get(name)
+        if made is None or made.number != number:
+            return
+        made.failures = 0 if status is not None and 200 <= status < 300 else made.failures + 1
+        if made.by_api and made.failures >= MAX_FAILURES:
+            del self.addresses[name], self._made[name]
 
     def create(self, *, topic: str, wanted: Mapping[str, Any]) -> Json:
         name, uri = topic_of(topic), wanted.get("uri") or wanted.get("callbackUrl")
@@ -47,7 +66,7 @@ class Subscriptions:
             return _refusal("Address can't be blank")
         if self.addresses.get(name) == uri:
             return _refusal("Address for this topic has already been taken")
-        self.add(name, uri)
+        self.add(name, uri, by_api=True)
         return {"webhookSubscription": self._shown(name), "userErrors": []}
 
     def update(self, *, subscription_id: str, wanted: Mapping[str, Any]) -> Json:

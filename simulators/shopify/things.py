@@ -1,52 +1,15 @@
-"""The things of a simulated shop: variants, buyers, orders and what became of them. Decides nothing.
+"""Buyers and orders of a simulated shop, and what became of the money. Decides nothing.
 
 Amounts are whole cents of the shop's currency, prices contain the tax.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-TAX_BASIS_POINTS = 1900
-TAX_TITLE = "VAT"
-
-
-def gid(kind: str, number: int) -> str:
-    """Shopify's global id of a thing, see https://shopify.dev/docs/api/usage/gids."""
-    return f"gid://shopify/{kind}/{number}"
-
-
-def contained_tax(cents: int) -> int:
-    """The tax inside a price that contains it, rounded half up to the cent."""
-    return (cents * TAX_BASIS_POINTS * 2 + 10000 + TAX_BASIS_POINTS) // (2 * (10000 + TAX_BASIS_POINTS))
-
-
-@dataclass(slots=True, eq=False)
-class SimVariant:
-    """Something the shop sells. *available* is what the shop shows, *committed* what open orders hold.
-
-    A *bundle* is made of components, so its own stock cannot be written.
-    """
-
-    variant_id: int
-    inventory_item_id: int
-    product_id: int
-    sku: str
-    title: str
-    price: int
-    available: int
-    tracked: bool
-    gtin: str | None
-    bundle: bool
-    created_at: datetime
-    updated_at: datetime
-    committed: int = 0
-
-    @property
-    def on_hand(self) -> int:
-        return self.available + self.committed
+from simulators.shopify.goods import SimLine
+from simulators.shopify.parcels import SimFulfillment, SimFulfillmentOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +46,6 @@ class Discount:
     percentage: int
 
 
-@dataclass(slots=True, eq=False)
-class SimLine:
-    """*removed* units were taken off before shipping, *returned* ones after; *discount* is for all units."""
-
-    line_id: int
-    variant: SimVariant
-    quantity: int
-    unit_price: int
-    discount: int
-    properties: Mapping[str, str] = field(default_factory=dict)
-    removed: int = 0
-    fulfilled: int = 0
-    returned: int = 0
-
-    @property
-    def current_quantity(self) -> int:
-        return self.quantity - self.removed - self.returned
-
-    @property
-    def open_quantity(self) -> int:
-        return self.quantity - self.removed - self.fulfilled
-
-    def total(self, quantity: int) -> int:
-        """What *quantity* of the units cost after discounts."""
-        return self.unit_price * quantity - self.discount * quantity // self.quantity
-
-
 @dataclass(frozen=True, slots=True)
 class SimShipping:
     line_id: int
@@ -127,27 +63,6 @@ class SimTransaction:
     amount: int
     created_at: datetime
     parent_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SimFulfillmentLine:
-    fulfillment_line_id: int
-    line: SimLine
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True)
-class SimFulfillment:
-    fulfillment_id: int
-    number: int
-    created_at: datetime
-    company: str
-    tracking_number: str
-    lines: tuple[SimFulfillmentLine, ...]
-
-    @property
-    def tracking_url(self) -> str:
-        return f"https://track.example/{self.tracking_number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +108,7 @@ class SimOrder:
     cancel_reason: str | None = None
     closed_at: datetime | None = None
     edited: bool = False
+    fulfillment_orders: list[SimFulfillmentOrder] = field(default_factory=list)
     fulfillments: list[SimFulfillment] = field(default_factory=list)
     refunds: list[SimRefund] = field(default_factory=list)
     version: int = 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from simulators.shopify.amounts import written
+from simulators.shopify.goods import TAX_BASIS_POINTS, TAX_TITLE, gid
 from simulators.shopify.render import Json
-from simulators.shopify.things import TAX_BASIS_POINTS, TAX_TITLE, Buyer, gid
+from simulators.shopify.things import Buyer
 
 
 def instant(moment: datetime) -> str:
@@ -82,4 +83,22 @@ def customer(buyer: Buyer, since: datetime) -> Json:
         "updatedAt": instant(since),
         "verifiedEmail": True,
         "numberOfOrders": "1",
+    }
+
+
+def destination(buyer: Buyer) -> Json:
+    """Where a fulfillment order goes: a copy of the address, with an id of its own kind."""
+    return {
+        "id": gid("FulfillmentOrderDestination", buyer.address_id),
+        "firstName": buyer.first_name,
+        "lastName": buyer.last_name,
+        "company": buyer.company,
+        "address1": buyer.address1,
+        "address2": buyer.address2,
+        "city": buyer.city,
+        "province": buyer.province,
+        "zip": buyer.zip,
+        "countryCode": buyer.country_code,
+        "email": buyer.email,
+        "phone": buyer.phone,
     }

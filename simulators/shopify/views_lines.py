@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulators.shopify.goods import SimLine, contained_tax, gid
 from simulators.shopify.render import Json
 from simulators.shopify.shop import Shop
-from simulators.shopify.things import SimLine, SimOrder, contained_tax, gid
+from simulators.shopify.things import SimOrder
 from simulators.shopify.values import money_bag, tax_lines
 from simulators.shopify.views_stock import StockViews
 

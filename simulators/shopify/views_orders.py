@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simulators.shopify.amounts import bought, current, received, refunded
+from simulators.shopify.goods import gid
 from simulators.shopify.paging import listed
 from simulators.shopify.render import Json
 from simulators.shopify.shop import Shop
-from simulators.shopify.things import SimOrder, gid
+from simulators.shopify.things import SimOrder
 from simulators.shopify.values import customer, instant, mailing_address, money_bag, tax_lines
 from simulators.shopify.views_lines import LineViews
 from simulators.shopify.views_outcomes import OutcomeViews
+from simulators.shopify.views_shipping import ShippingViews
 from simulators.shopify.views_stock import StockViews
 
 ONLINE_STORE = {
@@ -34,6 +36,7 @@ class OrderViews:
     stock: StockViews
     lines: LineViews
     outcomes: OutcomeViews
+    shipping: ShippingViews
     _shown: dict[int, tuple[int, Json]] = field(default_factory=dict)
 
     def order(self, order: SimOrder) -> Json:
@@ -42,16 +45,13 @@ class OrderViews:
             known = self._shown[order.order_id] = (order.version, self._order(order))
         return known[1]
 
-    def outcome(self, number: int) -> Json | None:
-        """The parcel or refund of this id, of any order."""
+    def refund(self, number: int) -> Json | None:
+        """The refund of this id, of any order."""
         for order in self.shop.orders.values():
-            shown = {line.line_id: self.lines.line(line, order) for line in order.lines}
-            for parcel in order.fulfillments:
-                if parcel.fulfillment_id == number:
-                    return self.outcomes.fulfillment(parcel, order, shown)
             for refund in order.refunds:
                 if refund.refund_id == number:
-                    return self.outcomes.refund(refund, order, shown)
+                    lines = {line.line_id: self.lines.line(line, order) for line in order.lines}
+                    return self.outcomes.refund(refund, order, lines)
         return None
 
     def _order(self, order: SimOrder) -> Json:
@@ -94,9 +94,7 @@ class OrderViews:
             "poNumber": None,
             "customAttributes": [],
             "displayFinancialStatus": order.financial_status.upper(),
-            "displayFulfillmentStatus": {"partial": "PARTIALLY_FULFILLED", "fulfilled": "FULFILLED"}.get(
-                order.fulfillment_status or "", "UNFULFILLED"
-            ),
+            "displayFulfillmentStatus": _fulfillment_status(order),
             "returnStatus": "NO_RETURN",
             "fullyPaid": received(order) >= bought(order).total,
             "unpaid": received(order) == 0,
@@ -116,8 +114,15 @@ class OrderViews:
             "shippingLine": shipping[0][1] if shipping else None,
             "shippingLines": listed(lambda: shipping),
             "fulfillments": lambda _, first=None, **__: [
-                self.outcomes.fulfillment(made, order, dict(lines)) for made in order.fulfillments[:first]
+                self.shipping.fulfillment(made, order) for made in order.fulfillments[:first]
             ],
+            "fulfillmentsCount": {"count": len(order.fulfillments), "precision": "EXACT"},
+            "fulfillmentOrders": listed(
+                lambda: [
+                    (one.fulfillment_order_id, self.shipping.fulfillment_order(one, order))
+                    for one in order.fulfillment_orders
+                ]
+            ),
             "refunds": lambda _, first=None: [
                 self.outcomes.refund(made, order, dict(lines)) for made in order.refunds[:first]
             ],
@@ -131,8 +136,8 @@ class OrderViews:
             "shippingAddress": address if order.shipping else None,
             "billingAddressMatchesShippingAddress": order.shipping is not None,
             "paymentGatewayNames": [order.transactions[0].gateway],
-            "retailLocation": lambda _: self.stock.location() if at_the_till else None,
-            "physicalLocation": lambda _: self.stock.location() if at_the_till else None,
+            "retailLocation": lambda _: self._till() if at_the_till else None,
+            "physicalLocation": lambda _: self._till() if at_the_till else None,
             "app": {"id": gid("App", 129785 if at_the_till else 580111), "name": channel},
             "merchantOfRecordApp": None,
             "channelInformation": {
@@ -149,6 +154,9 @@ class OrderViews:
             },
             "statusPageUrl": f"https://{self.shop.domain}/orders/{order.token}",
         }
+
+    def _till(self) -> Json:
+        return self.stock.location(self.shop.locations[0])
 
     def _sums(self, order: SimOrder) -> Json:
         was, now, currency = bought(order), current(order), self.shop.currency
@@ -182,3 +190,12 @@ class OrderViews:
             "additionalFees": [],
             "totalCashRoundingAdjustment": {"paymentSet": zero, "refundSet": zero},
         }
+
+
+def _fulfillment_status(order: SimOrder) -> str:
+    open_ones = [one for one in order.fulfillment_orders if one.remaining]
+    if open_ones and all(one.holds for one in open_ones):
+        return "ON_HOLD"
+    return {"partial": "PARTIALLY_FULFILLED", "fulfilled": "FULFILLED"}.get(
+        order.fulfillment_status or "", "UNFULFILLED"
+    )

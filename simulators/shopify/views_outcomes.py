@@ -1,6 +1,6 @@
-"""What became of an order as the GraphQL Admin API shows it: parcels, refunds, payments.
+"""What became of an order as the GraphQL Admin API shows it: refunds and payments.
 
-See https://shopify.dev/docs/api/admin-graphql/2026-07/objects/Fulfillment.
+See https://shopify.dev/docs/api/admin-graphql/2026-07/objects/Refund.
 """
 
 from __future__ import annotations
@@ -8,19 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from simulators.shopify.goods import contained_tax, gid
 from simulators.shopify.paging import listed
 from simulators.shopify.render import Json
 from simulators.shopify.shop import Shop
-from simulators.shopify.things import (
-    SimFulfillment,
-    SimFulfillmentLine,
-    SimOrder,
-    SimRefund,
-    SimRefundLine,
-    SimTransaction,
-    contained_tax,
-    gid,
-)
+from simulators.shopify.things import SimOrder, SimRefund, SimRefundLine, SimTransaction
 from simulators.shopify.values import instant, money_bag
 from simulators.shopify.views_lines import LineViews
 from simulators.shopify.views_stock import StockViews
@@ -30,40 +22,11 @@ Lines = Mapping[int, Json]  # shown lines by line id
 
 @dataclass(frozen=True, slots=True)
 class OutcomeViews:
-    """Shows one parcel, refund or payment at a time."""
+    """Shows one refund or payment at a time."""
 
     shop: Shop
     stock: StockViews
     lines: LineViews
-
-    def fulfillment(self, made: SimFulfillment, order: SimOrder, lines: Lines) -> Json:
-        return {
-            "__typename": "Fulfillment",
-            "id": gid("Fulfillment", made.fulfillment_id),
-            "legacyResourceId": str(made.fulfillment_id),
-            "name": f"{order.name}-F{made.number}",
-            "status": "SUCCESS",
-            "displayStatus": "FULFILLED",
-            "createdAt": instant(made.created_at),
-            "updatedAt": instant(made.created_at),
-            "deliveredAt": None,
-            "estimatedDeliveryAt": None,
-            "inTransitAt": None,
-            "trackingInfo": lambda _, **__: [
-                {"company": made.company, "number": made.tracking_number, "url": made.tracking_url}
-            ],
-            "location": lambda _: self.stock.location(),
-            "fulfillmentLineItems": listed(
-                lambda: [(part.fulfillment_line_id, self._shipped(part, lines)) for part in made.lines]
-            ),
-            "totalQuantity": sum(part.quantity for part in made.lines),
-            "requiresShipping": True,
-            "service": {
-                "id": "gid://shopify/FulfillmentService/manual",
-                "handle": "manual",
-                "serviceName": "Manual",
-            },
-        }
 
     def refund(self, made: SimRefund, order: SimOrder, lines: Lines) -> Json:
         return {
@@ -108,15 +71,6 @@ class OutcomeViews:
             "accountNumber": None,
         }
 
-    def _shipped(self, part: SimFulfillmentLine, lines: Lines) -> Json:
-        return {
-            "id": gid("FulfillmentLineItem", part.fulfillment_line_id),
-            "lineItem": lines[part.line.line_id],
-            "quantity": part.quantity,
-            "originalTotalSet": self._bag(part.line.unit_price * part.quantity),
-            "discountedTotalSet": self._bag(part.line.total(part.quantity)),
-        }
-
     def _taken_back(self, part: SimRefundLine, lines: Lines) -> Json:
         restocked = part.restock_type != "no_restock"
         return {
@@ -125,7 +79,7 @@ class OutcomeViews:
             "quantity": part.quantity,
             "restockType": part.restock_type.upper(),
             "restocked": restocked,
-            "location": self.stock.location() if restocked else None,
+            "location": self.stock.location(part.line.variant.location) if restocked else None,
             "priceSet": self._bag(part.subtotal // part.quantity),
             "subtotalSet": self._bag(part.subtotal),
             "totalTaxSet": self._bag(contained_tax(part.subtotal)),

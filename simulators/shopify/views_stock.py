@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulators.shopify.amounts import written
+from simulators.shopify.goods import SimLocation, SimVariant, gid
 from simulators.shopify.paging import listed
 from simulators.shopify.payload import level_gid
 from simulators.shopify.render import SHOP_TIMEZONE, Json
 from simulators.shopify.shop import Shop
-from simulators.shopify.things import SimVariant, gid
 from simulators.shopify.values import instant
 
 
@@ -53,13 +53,13 @@ class StockViews:
             },
         }
 
-    def location(self) -> Json:
+    def location(self, location: SimLocation) -> Json:
         opened = instant(self.shop.opened_at)
         return {
             "__typename": "Location",
-            "id": gid("Location", self.shop.location_id),
-            "legacyResourceId": str(self.shop.location_id),
-            "name": "Main warehouse",
+            "id": gid("Location", location.location_id),
+            "legacyResourceId": str(location.location_id),
+            "name": location.name,
             "isActive": True,
             "address": {
                 "city": "Berlin",
@@ -75,18 +75,20 @@ class StockViews:
             "updatedAt": opened,
             "inventoryLevels": listed(
                 lambda: (
-                    (number, self.level(variant)) for number, variant in self.shop.variants.things.items()
+                    (number, self.level(variant))
+                    for number, variant in self.shop.variants.things.items()
+                    if variant.location is location
                 )
             ),
-            "inventoryLevel": lambda _, **asked: self._level_of(asked["inventoryItemId"]),
+            "inventoryLevel": lambda _, **asked: self._level_of(location, asked["inventoryItemId"]),
         }
 
     def level(self, variant: SimVariant) -> Json:
         return {
             "__typename": "InventoryLevel",
-            "id": level_gid(variant, self.shop),
+            "id": level_gid(variant),
             "item": lambda _: self.item(variant),
-            "location": lambda _: self.location(),
+            "location": lambda _: self.location(variant.location),
             "isActive": True,
             "quantities": lambda _, names: [self._quantity(variant, name) for name in names],
             "createdAt": instant(variant.created_at),
@@ -164,12 +166,12 @@ class StockViews:
             "publishedAt": instant(variant.created_at),
         }
 
-    def _level_of(self, item_gid: str) -> Json | None:
+    def _level_of(self, location: SimLocation, item_gid: str) -> Json | None:
         variant = self.shop.variant_of(item_gid)
-        return self.level(variant) if variant else None
+        return self.level(variant) if variant and variant.location is location else None
 
     def _level_at(self, variant: SimVariant, location_gid: str) -> Json | None:
-        return self.level(variant) if location_gid == gid("Location", self.shop.location_id) else None
+        return self.level(variant) if location_gid == gid("Location", variant.location.location_id) else None
 
     def _quantity(self, variant: SimVariant, name: str) -> Json:
         counted: dict[str, Any] = {

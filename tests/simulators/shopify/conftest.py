@@ -11,7 +11,7 @@ from shopify_sim_rig import CLIENT_SECRET, DOMAIN, TOKEN, Clock, Hub
 
 from simulators.courier import Courier
 from simulators.serving import serve
-from simulators.shopify import ShopifySimulator
+from simulators.shopify import ShopifySimulator, SimOrder
 
 
 @pytest.fixture
@@ -39,12 +39,20 @@ def shop(clock: Clock, courier: Courier) -> ShopifySimulator:
 
 
 @pytest.fixture
+def order(shop: ShopifySimulator) -> SimOrder:
+    """Three mugs and a lamp."""
+    order = shop.checkout([("MUG", 3), ("LAMP", 1)])
+    assert order is not None
+    return order
+
+
+@pytest.fixture
 async def hub() -> AsyncIterator[Hub]:
     hub = Hub()
 
     async def receive(request: web.Request) -> web.Response:
         hub.received.append((dict(request.headers), await request.read()))
-        return web.Response()
+        return web.Response(status=hub.failures.pop() if hub.failures else hub.status)
 
     app = web.Application()
     app.router.add_post("/hooks/{topic:.*}", receive)

@@ -122,3 +122,13 @@ def test_a_subscription_can_be_moved_and_removed(shop: ShopifySimulator) -> None
     assert moved == {"refunds/create": "https://new.example/hook"}
     assert removed["data"]["webhookSubscriptionDelete"]["deletedWebhookSubscriptionId"] == known["id"]
     assert shop.subscriptions == {}
+
+
+def test_shipping_costs_what_real_stores_charge(shop: ShopifySimulator) -> None:
+    made = "{ fulfillment { id trackingInfo { number } } userErrors { message } }"
+    tracking = '(fulfillmentId: "gid://shopify/Fulfillment/1", trackingInfoInput: {number: "1"})'
+
+    tracked = shop.answer(f"mutation {{ fulfillmentTrackingInfoUpdate{tracking} {made} }}")
+    cancelled = shop.answer(f'mutation {{ fulfillmentCancel(id: "gid://shopify/Fulfillment/1") {made} }}')
+
+    assert [answer["extensions"]["cost"]["requestedQueryCost"] for answer in (tracked, cancelled)] == [51, 11]

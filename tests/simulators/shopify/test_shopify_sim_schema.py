@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from graphql import introspection_from_schema, parse, validate
-from shopify_sim_rig import Clock, selections_of
+from shopify_sim_rig import Clock, fulfillment_orders, group, selections_of, ship
 
-from simulators.shopify import Discount, ShopifySimulator
+from simulators.shopify import Discount, ShopifySimulator, SimOrder
 from simulators.shopify.api import schema
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -69,12 +69,18 @@ def test_every_field_of_every_thing_is_answered(shop: ShopifySimulator, clock: C
     assert order
     assert till
     shop.refund(order.key, {"MUG": 1})
-    shop.fulfill(order.key)
+    made = _shipped_and_followed(shop, order)
+    held = shop.checkout([("LAMP", 1)])
+    assert held
+    shop.hold(held.key)
     shop.cancel(shop.checkout([("LAMP", 1)], financial_status="authorized").key)  # type: ignore[union-attr]
     shop.subscribe("orders/create", "https://hub.example/hooks/orders/create")
     roots = {
         f'order(id: "gid://shopify/Order/{order.key}")': "Order",
         f'order(id: "gid://shopify/Order/{till.key}")': "Order",
+        f'order(id: "gid://shopify/Order/{held.key}")': "Order",
+        f'fulfillment(id: "{made}")': "Fulfillment",
+        f'fulfillmentOrder(id: "{fulfillment_orders(shop, held)[0]["id"]}")': "FulfillmentOrder",
         "orders(first: 3)": "OrderConnection",
         "shop": "Shop",
         "locations(first: 2)": "LocationConnection",
@@ -93,6 +99,23 @@ def test_every_field_of_every_thing_is_answered(shop: ShopifySimulator, clock: C
             problems += answer.get("errors", [])
 
     assert problems == []
+
+
+def _shipped_and_followed(shop: ShopifySimulator, order: SimOrder) -> str:
+    """The id of the one fulfillment of *order*."""
+    made = ship(shop, group(fulfillment_orders(shop, order)[0]), company="UPS", number="1Z")["fulfillment"]
+    event = {
+        "fulfillmentId": made["id"],
+        "status": "DELIVERED",
+        "estimatedDeliveryAt": "2026-11-25T10:00:00Z",
+    }
+    answer = shop.answer(
+        """mutation($event: FulfillmentEventInput!) { fulfillmentEventCreate(fulfillmentEvent: $event) {
+        fulfillmentEvent { id } userErrors { message } } }""",
+        {"event": event},
+    )
+    assert answer["data"]["fulfillmentEventCreate"]["userErrors"] == []
+    return str(made["id"])
 
 
 def test_the_connectors_documents_are_valid_here() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from shopify_sim_rig import CLIENT_SECRET, DOMAIN, Clock, Hub
+from shopify_sim_rig import CLIENT_SECRET, DOMAIN, Clock, Hub, read
 
 from simulators.courier import Courier
 from simulators.shopify import Discount, ShopifySimulator, SimOrder
@@ -35,10 +34,6 @@ query($id: ID!) { order(id: $id) {
   fulfillments { id trackingInfo { number company } }
   refunds { id refundLineItems(first: 10) { nodes { quantity restockType } } }
 } }"""
-
-
-def read(body: bytes) -> Any:
-    return json.JSONDecoder(parse_float=Decimal).decode(body.decode())
 
 
 def bought(shop: ShopifySimulator) -> SimOrder:
