@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -13,13 +14,16 @@ import aiohttp
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """*copies* of each webhook, shuffled; the share that never comes; the share that is signed with a wrong
-    secret; the longest delay in seconds.
+    """*copies* of each webhook, shuffled; the longest delay in seconds; and shares, 0 to 1, of webhooks that never
+    come, that are signed with a wrong secret, and that are *reordered*.
+
+    A reordered one is held back until a later one to the same URL was tried, for *delay_s* at the longest.
     """
 
     copies: int = 1
     lost: float = 0.0
     bad_signature: float = 0.0
+    reordered: float = 0.0
     delay_s: float = 0.0
 
 
@@ -27,6 +31,8 @@ class Faults:
 class Webhook:
     """One webhook to carry. *headers* makes the headers for a secret, so that a wrong one can be tried.
     *answered* is told the status of each answer, None where there was none.
+
+    *retry_after_s*: the pauses before each further try of the same bytes and headers, as long as no answer is 2xx.
     """
 
     url: str
@@ -34,13 +40,16 @@ class Webhook:
     secret: str
     headers: Callable[[bytes, str], dict[str, str]]
     answered: Callable[[int | None], None] = lambda _: None
+    retry_after_s: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
 class Courier:
-    """`post` takes webhooks without waiting; `settled` waits until all of them were tried.
+    """`post` takes webhooks without waiting; `settled` waits until all of them were tried, and tried again where
+    their senders do that; `close` drops what is still under way.
 
-    *counts*: sent, accepted (200), rejected (401), failed (anything else), lost.
+    *counts*, in tries: sent (of these retried), accepted (200), rejected (401), failed (anything else); and webhooks
+    lost.
     """
 
     rng: random.Random
@@ -48,18 +57,28 @@ class Courier:
     counts: Counter[str] = field(default_factory=Counter)
     in_flight: int = 16
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _held: dict[str, list[asyncio.Event]] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
     _gate: asyncio.Semaphore | None = None
 
     def post(self, webhook: Webhook) -> None:
+        # All that is random is drawn here: what the network does later cannot change what a seed means.
         if self.rng.random() < self.faults.lost:
             self.counts["lost"] += 1
             return
         secret = webhook.secret
         if self.rng.random() < self.faults.bad_signature:
             secret += "-wrong"
+        overtaken: Sequence[asyncio.Event] = ()
+        hold: asyncio.Event | None = None
+        if self.rng.random() < self.faults.reordered:
+            hold = asyncio.Event()
+            self._held.setdefault(webhook.url, []).append(hold)
+        else:
+            overtaken = self._held.pop(webhook.url, ())
         for _ in range(self.faults.copies):
-            task = asyncio.create_task(self._carry(webhook, secret, self.rng.random() * self.faults.delay_s))
+            delay_s = self.rng.random() * self.faults.delay_s
+            task = asyncio.create_task(self._carry(webhook, secret, delay_s, hold, overtaken))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -74,8 +93,31 @@ class Courier:
         if self._session is not None:
             await self._session.close()
 
-    async def _carry(self, webhook: Webhook, secret: str, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
+    async def _carry(
+        self,
+        webhook: Webhook,
+        secret: str,
+        delay_s: float,
+        hold: asyncio.Event | None,
+        overtaken: Sequence[asyncio.Event],
+    ) -> None:
+        if hold is None:
+            await asyncio.sleep(delay_s)
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hold.wait(), self.faults.delay_s)
+        headers = webhook.headers(webhook.body, secret)
+        status = await self._try(webhook, headers)
+        for held in overtaken:
+            held.set()
+        for pause_s in webhook.retry_after_s:
+            if status is not None and 200 <= status < 300:
+                return
+            await asyncio.sleep(pause_s)
+            self.counts["retried"] += 1
+            status = await self._try(webhook, headers)
+
+    async def _try(self, webhook: Webhook, headers: dict[str, str]) -> int | None:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
             self._gate = asyncio.Semaphore(self.in_flight)
@@ -83,15 +125,11 @@ class Courier:
         async with self._gate:
             self.counts["sent"] += 1
             status: int | None = None
-            try:
+            with suppress(aiohttp.ClientError, TimeoutError):
                 async with self._session.post(
-                    webhook.url,
-                    data=webhook.body,
-                    headers=webhook.headers(webhook.body, secret),
-                    allow_redirects=False,
+                    webhook.url, data=webhook.body, headers=headers, allow_redirects=False
                 ) as answer:
                     status = answer.status
-            except (aiohttp.ClientError, TimeoutError):
-                status = None
         self.counts[{200: "accepted", 401: "rejected"}.get(status or 0, "failed")] += 1
         webhook.answered(status)
+        return status

@@ -26,19 +26,22 @@ class CallFaults:
     delay_s: float = 0.0
 
 
+NO_FAULTS = CallFaults()
+
+
 def faulty(faults: Callable[[], CallFaults], rng: random.Random) -> Middleware:
     """A middleware that spoils calls as *faults* says at that moment; everything random comes from *rng*."""
 
     @web.middleware
     async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
         now = faults()
-        if rng.random() < now.refused:
+        # Each call draws all of its luck: what befalls the tenth does not depend on what the ninth was spared.
+        refused, lost, slow = rng.random(), rng.random(), rng.random()
+        if refused < now.refused:
             return web.Response(status=503, text="Service Unavailable")
-        lost = rng.random() < now.lost_replies
-        if now.delay_s:
-            await asyncio.sleep(rng.random() * now.delay_s)
+        await asyncio.sleep(slow * now.delay_s)
         answer = await handler(request)
-        if lost and request.transport is not None:
+        if lost < now.lost_replies and request.transport is not None:
             request.transport.abort()
         return answer
 

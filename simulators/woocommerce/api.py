@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from simulators.woocommerce import api_hooks, api_orders, api_products, api_shop
+from simulators.faults import faulty
+from simulators.woocommerce import api_hooks, api_notes, api_orders, api_products, api_shop, api_trackings
 from simulators.woocommerce.face import encode
-from simulators.woocommerce.rest import Answer, Call, RestError
+from simulators.woocommerce.rest import Answer, Call, Handler, RestError
 
 if TYPE_CHECKING:
     from simulators.woocommerce.shop import WooCommerceSimulator
-
-Handler = Callable[[Call], Awaitable[Answer]]
 
 _TABLE: tuple[tuple[str, dict[str, Handler]], ...] = (
     ("orders", {"GET": api_orders.index, "POST": api_orders.create}),
     ("orders/batch", {"POST": api_orders.batch}),
     ("orders/{}", {"GET": api_orders.show, "PUT": api_orders.update, "DELETE": api_orders.remove}),
-    ("orders/{}/notes", {"GET": api_orders.notes, "POST": api_orders.add_note}),
+    ("orders/{}/notes", {"GET": api_notes.index, "POST": api_notes.create}),
+    ("orders/{}/notes/{}", {"GET": api_notes.show, "DELETE": api_notes.remove}),
     ("orders/{}/refunds", {"GET": api_orders.refunds, "POST": api_orders.add_refund}),
     ("refunds", {"GET": api_orders.all_refunds}),
     ("products", {"GET": api_products.index, "POST": api_products.create}),
@@ -67,6 +67,11 @@ class Route:
     handlers: dict[str, Handler]
 
     @property
+    def public(self) -> bool:
+        """Whether it asks for no key."""
+        return self.name.endswith("/providers")
+
+    @property
     def allow(self) -> str:
         """What the Allow header says: one resource is written by POST, PUT and PATCH alike."""
         verbs = list(self.handlers)
@@ -75,14 +80,27 @@ class Route:
         return ", ".join(verbs)
 
 
-_ROUTES = [Route(name, re.compile(name.replace("{}", r"(\d+)")), handlers) for name, handlers in _TABLE]
+def _routes(table: Iterable[tuple[str, dict[str, Handler]]]) -> list[Route]:
+    return [
+        Route(name, re.compile(name.replace("{}", r"(\d+)").replace("{id}", "[a-fA-F0-9]{0,32}")), handlers)
+        for name, handlers in table
+    ]
+
+
+_CORE = {"wc/v3": _routes(_TABLE)}
+# The extension answers in its own namespace and, for older callers, in WooCommerce's.
+_WITH_TRACKINGS = {
+    "wc/v3": _routes((*_TABLE, *api_trackings.ROUTES)),
+    api_trackings.NAMESPACE: _routes(api_trackings.ROUTES),
+}
 
 
 def application(shop: WooCommerceSimulator) -> web.Application:
     async def serve(request: web.Request) -> web.Response:
         return await _serve(shop, request)
 
-    app = web.Application(client_max_size=32 * 1024**2)
+    spoil = faulty(lambda: shop.call_faults, shop.call_luck)
+    app = web.Application(client_max_size=32 * 1024**2, middlewares=[spoil])
     app.router.add_route("*", "/{path:.*}", serve)
     return app
 
@@ -108,14 +126,15 @@ async def _answer(
     path = f"/wp-json{plain}" if plain else request.path.removesuffix("/")
     query = _folded(request)
     if path == "/wp-json":
-        return api_shop.index(shop.face(home), query, shop.clock())
+        namespaces = _WITH_TRACKINGS if shop.shipment_tracking else _CORE
+        return api_shop.index(shop.face(home), query, shop.clock(), namespaces)
     authorization = request.headers.get("Authorization", "")
     known = not plain and shop.keys.known(
         request.method, f"{home}{request.path}", dict(request.query), authorization
     )
     if known:
         headers |= _KNOWN_CALLER
-    found, args = _find(path)
+    found, args = _find(path, shipment_tracking=shop.shipment_tracking)
     method = "GET" if request.method == "HEAD" else request.method
     if method in ("PATCH", "POST") and "PUT" in found.handlers:
         method = "PUT"
@@ -123,19 +142,19 @@ async def _answer(
     if handler is None:
         raise _no_route()
     shop.books.calls[f"{method} {found.name}"] += 1
-    if not known:
+    if not known and not found.public:
         raise _stranger(method, found.name)
     headers["Allow"] = found.allow
     body = await _body(request)
     return await handler(Call(shop, request.path, query, body, args, shop.face(home)))
 
 
-def _find(path: str) -> tuple[Route, tuple[int, ...]]:
-    name = path.removeprefix("/wp-json/wc/v3/")
-    for route in _ROUTES if name != path else ():
-        match = route.pattern.fullmatch(name)
-        if match:
-            return route, tuple(int(part) for part in match.groups())
+def _find(path: str, *, shipment_tracking: bool) -> tuple[Route, tuple[int, ...]]:
+    for namespace, routes in (_WITH_TRACKINGS if shipment_tracking else _CORE).items():
+        for route in routes:
+            match = route.pattern.fullmatch(path.removeprefix(f"/wp-json/{namespace}/"))
+            if match:
+                return route, tuple(int(part) for part in match.groups())
     raise _no_route()
 
 

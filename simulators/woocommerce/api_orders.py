@@ -1,4 +1,4 @@
-"""The routes of orders, their notes and refunds."""
+"""The routes of orders and their refunds."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from simulators.woocommerce import order_writes, payloads, refund_payloads
 from simulators.woocommerce.api_products import run_batch
-from simulators.woocommerce.model import FeeLine, Note, RefundLine, ShippingLine, SimLine, SimOrder
+from simulators.woocommerce.model import FeeLine, RefundLine, ShippingLine, SimLine, SimOrder
 from simulators.woocommerce.order_writes import STATUSES
-from simulators.woocommerce.rest import Answer, Call, RestError, missing, not_one_of, page, select
+from simulators.woocommerce.rest import Answer, Call, RestError, not_one_of, page, select
 
 _HIDDEN = frozenset({"trash", "auto-draft", "checkout-draft"})
 _NOT_SIMULATED = ("search", "customer", "product", "parent", "offset", "dp")
@@ -91,26 +91,6 @@ async def remove(call: Call) -> Answer:
     else:
         call.shop.trash(order.order_id)
     return Answer(shown)
-
-
-async def notes(call: Call) -> Answer:
-    order = _order(call)
-    kind = call.choice("type", ("any", "customer", "internal"), "any")
-    shown = [note for note in order.notes if kind == "any" or note.customer_note == (kind == "customer")]
-    return Answer([payloads.note(order, note, call.face) for note in reversed(shown)])
-
-
-async def add_note(call: Call) -> Answer:
-    """Notes move no date and send no webhook."""
-    order, text = _order(call), call.body.get("note")
-    if text is None:
-        raise missing("note")
-    author = "shopadmin" if call.body.get("added_by_user") else "WooCommerce"
-    to_customer = bool(call.body.get("customer_note"))
-    note = Note(next(call.shop.ids.notes), author, call.shop.clock(), str(text), to_customer)
-    order.notes.append(note)
-    location = {"Location": f"{call.face.api}/orders/{order.order_id}/notes/{note.note_id}"}
-    return Answer(select(payloads.note(order, note, call.face), call), 201, location)
 
 
 async def refunds(call: Call) -> Answer:

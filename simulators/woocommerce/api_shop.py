@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from simulators.woocommerce.face import Face, links, number
@@ -16,8 +16,8 @@ _NAMES = {
 }
 
 
-def index(face: Face, query: Mapping[str, str], at: datetime) -> Answer:
-    """What anybody may read at /wp-json/."""
+def index(face: Face, query: Mapping[str, str], at: datetime, shown: Iterable[str]) -> Answer:
+    """What anybody may read at /wp-json/. *shown*: the namespaces that merchants' tools ask for."""
     body = {
         "name": "Demo Shop",
         "description": "",
@@ -25,7 +25,7 @@ def index(face: Face, query: Mapping[str, str], at: datetime) -> Answer:
         "home": face.home,
         "gmt_offset": number((at.astimezone(face.zone).utcoffset() or timedelta()) / timedelta(hours=1)),
         "timezone_string": face.zone.key,
-        "namespaces": ["oembed/1.0", "wc/v3", "wc/v2", "wc/v1", "wc/store", "wc/store/v1", "wp/v2"],
+        "namespaces": ["oembed/1.0", *shown, "wc/v2", "wc/v1", "wc/store", "wc/store/v1", "wp/v2"],
         "authentication": {},
         "routes": {"/wc/v3": {"namespace": "wc/v3", "methods": ["GET"]}},
     }

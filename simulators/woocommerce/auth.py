@@ -29,9 +29,9 @@ _DIGESTS = {"HMAC-SHA1": hashlib.sha1, "HMAC-SHA256": hashlib.sha256}
 
 @dataclass(slots=True)
 class Keys:
-    """The shop's one REST key, which may read and write."""
+    """The shop's one REST key, which may read and write. Revoked, *consumer_key* is None."""
 
-    consumer_key: str
+    consumer_key: str | None
     consumer_secret: str
     clock: Callable[[], datetime]
     _nonces: dict[int, str] = field(default_factory=dict)

@@ -123,7 +123,7 @@ def _fill(shop: WooCommerceSimulator, order: SimOrder, body: Mapping[str, Any]) 
         {key: str(value) for key, value in body.get("shipping", {}).items() if key in order.shipping}
     )
     for row in body.get("meta_data", []):
-        shop.order_book.set_meta(order, str(row["key"]), row.get("value"))
+        shop.order_book.set_meta(order, str(row["key"]), row.get("value"), row.get("id"))
     for item in body.get("line_items", []):
         _item(shop, order, item)
     for line in body.get("shipping_lines", []):

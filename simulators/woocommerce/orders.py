@@ -120,12 +120,20 @@ class Orders:
     def meta(self, key: str, value: Any) -> Meta:
         return Meta(next(self.ids.meta), key, value)
 
-    def set_meta(self, order: SimOrder, key: str, value: Any) -> None:
-        for row in order.meta:
-            if row.key == key:
-                row.value = value
-                return
-        order.meta.append(self.meta(key, value))
+    def set_meta(self, order: SimOrder, key: str, value: Any, meta_id: int | None = None) -> None:
+        """Row *meta_id* or, without one, the first row of *key*, and its only one from then on: WooCommerce adds a
+        row only for a new key. A value of None takes the row away.
+        """
+        found = next((row for row in order.meta if row.meta_id == meta_id), None)
+        if found is None:
+            same = [row for row in order.meta if row.key == key]
+            found = same[0] if same else self.meta(key, value)
+            order.meta = [row for row in order.meta if row not in same[1:]]
+            if not same:
+                order.meta.append(found)
+        found.key, found.value = key, value
+        if value is None:
+            order.meta.remove(found)
 
     def settle(self, order: SimOrder, status: str) -> list[SimProduct]:
         """Gives an order any status with all that follows; returns the products whose count moved."""

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from simulators.books import Books
 from simulators.courier import Courier
+from simulators.faults import NO_FAULTS, CallFaults
 from simulators.woocommerce import api, payloads, product_payloads
 from simulators.woocommerce.auth import Keys
 from simulators.woocommerce.buyers import buyer
@@ -29,6 +30,8 @@ class WooCommerceSimulator:
     """One shop. *now* gives aware datetimes; the shop keeps whole seconds. Webhooks name *home_url*.
 
     *webhook_secret* signs what `subscribe` set up; webhooks made over REST bring their own secret.
+    *shipment_tracking*: whether the extension of that name is installed. *faults* spoil calls of the REST API;
+    `call_faults` may be changed at any time.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class WooCommerceSimulator:
         currency: str = "EUR",
         timezone: str = "Europe/Berlin",
         decimals: int = 2,
+        shipment_tracking: bool = False,
+        faults: CallFaults = NO_FAULTS,
     ) -> None:
         def clock() -> datetime:
             return now().astimezone(UTC).replace(microsecond=0)
@@ -58,6 +63,11 @@ class WooCommerceSimulator:
         self.catalogue = Catalogue(self.ids, self.books, clock, now)
         self.order_book = Orders(self.ids, self.catalogue, clock, self.rng, self.step)
         self.hooks = Hooks(courier, clock, lambda: self.home_url)
+        self.shipment_tracking = shipment_tracking
+        self.call_faults = faults
+        # Sources of their own: what buyers do must not depend on how often the hub calls.
+        self.call_luck = random.Random(f"calls of {seed}")
+        self.tracking_ids = random.Random(f"trackings of {seed}")
         self._webhook_secret = webhook_secret
 
     @property
@@ -66,6 +76,10 @@ class WooCommerceSimulator:
 
     def app(self) -> web.Application:
         return api.application(self)
+
+    def revoke_key(self) -> None:
+        """The merchant deletes the REST key: its owner is a stranger from now on."""
+        self.keys.consumer_key = None
 
     def face(self, home: str | None = None) -> Face:
         """How the shop shows itself at *home*, by default as in webhooks."""

@@ -126,6 +126,64 @@ async def test_it_sets_up_and_removes_a_webhook(
     assert shop.hooks.hooks == {}
 
 
+async def test_it_writes_reads_and_deletes_notes(shop: WooCommerceSimulator, client: Any) -> None:
+    order = shop.checkout([("SKU-0", 1)])
+    assert order is not None
+    path = f"orders/{order.order_id}/notes"
+
+    made = await ask(client.post, path, {"note": "Shipped with DPD", "customer_note": True})
+    listed = await ask(client.get, path)
+    read = await ask(client.get, f"{path}/{made.json()['id']}")
+    deleted = await ask(client.delete, f"{path}/{made.json()['id']}", params={"force": True})
+    empty = await ask(client.get, path)
+
+    assert (made.status_code, deleted.status_code) == (201, 200)
+    assert listed.json() == [made.json()] == [read.json()]
+    assert empty.json() == []
+
+
+async def test_a_status_it_sets_is_announced_and_a_dead_hub_is_switched_off_and_on(
+    shop: WooCommerceSimulator, courier: Courier, client: Any, hub: Hub
+) -> None:
+    order = shop.checkout([("SKU-0", 1)])
+    assert order is not None
+    body = {"topic": "order.updated", "delivery_url": hub.url, "secret": "s"}
+    path = f"webhooks/{(await ask(client.post, 'webhooks', body)).json()['id']}"
+    hub.status = 503
+
+    for status in ["completed", "processing"] * 4:
+        await ask(client.put, f"orders/{order.order_id}", {"status": status})
+        await courier.settled()
+    off = await ask(client.get, path)
+    on = await ask(client.put, path, {"status": "active"})
+
+    assert hub.topics() == ["ping", *["order.updated"] * 7]
+    assert (off.json()["status"], on.json()["status"]) == ("disabled", "active")
+
+
+async def test_it_adds_a_tracking_where_the_extension_is_installed(
+    shop: WooCommerceSimulator, client: Any
+) -> None:
+    order = shop.checkout([("SKU-0", 1)])
+    assert order is not None
+    path, body = f"orders/{order.order_id}/shipment-trackings", {"tracking_number": "7"}
+
+    without = await ask(client.post, path, body)
+    shop.shipment_tracking = True
+    made = await ask(client.post, path, body | {"tracking_provider": "Hermes"})
+
+    assert (without.status_code, without.json()["code"]) == (404, "rest_no_route")
+    assert (made.status_code, made.json()["tracking_provider"]) == (201, "Hermes")
+
+
+async def test_a_revoked_key_is_refused(shop: WooCommerceSimulator, client: Any) -> None:
+    shop.revoke_key()
+
+    answer = await ask(client.get, "orders")
+
+    assert (answer.status_code, answer.json()["message"]) == (401, "Consumer key is invalid.")
+
+
 async def test_a_wrong_secret_is_refused(client: Any) -> None:
     client.consumer_secret = "wrong"
 
