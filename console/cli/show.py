@@ -71,24 +71,13 @@ def _cell(value: Any) -> str:
 @asynccontextmanager
 async def hub_here() -> AsyncIterator[Any]:
     """A hub over the database that runs here (or that the environment names), as a worker's role."""
-    import os
-
     from connectors import discover
-    from console.home import Home, default_directory
+    from console.cli.here import settings_here
     from core.hub import open_hub
-    from core.settings import read_settings
     from core.wake import Silent
     from jobs.wake import RedisWake, open_redis
 
-    environment = dict(os.environ)
-    if "DATABASE_URL" not in environment:
-        home = Home.open(default_directory())
-        facts = home.running()
-        environment |= home.environment(facts["database_url"], facts.get("redis_url"), "fairway_worker")
-        environment |= {"FAIRWAY_PUBLIC_URL": facts.get("web_url", "")}
-        if facts.get("allow_private_hosts") == "1":
-            environment["FAIRWAY_ALLOW_PRIVATE_HOSTS"] = "1"
-    settings = read_settings(environment)
+    settings = settings_here()
     redis = open_redis(settings.redis_url) if settings.redis_url else None
     wake = RedisWake(redis) if redis else Silent()
     try:

@@ -122,9 +122,10 @@ def _parcels(
         verdict.tracking_pushes += times > 0
         known = FINAL.get(truth.get(row["tracking_number"], "")) == row["status"]
         verdict.tracking_missing += times == 0 or not known
-    shops_own = [*told.values(), Counter((row.order_id, row.text) for row in shops.shopify.books.noted)]
-    made = Counter(code for code, *_ in shops.easypost.trackers_made)
-    verdict.duplicate_effects = sum(count - 1 for effects in [*shops_own, made] for count in effects.values())
+    effects: list[Counter[Any]] = [*told.values()]
+    effects.append(Counter((row.order_id, row.text) for row in shops.shopify.books.noted))
+    effects.append(Counter(row.tracking_number for row in shops.easypost.trackers_made))
+    verdict.duplicate_effects = sum(times - 1 for counted in effects for times in counted.values())
 
 
 async def _levels(tx: Connection, shops: Shops, connections: dict[str, int]) -> int:

@@ -29,6 +29,7 @@ FAULTS = Faults(copies=2, lost=0.1, bad_signature=0.05, delay_s=0.4)
 # What happens to the carrier's callbacks: each comes twice, half of them overtaken by later ones. The carrier tries
 # again what was not answered.
 CALLBACK_RETRIES_S = (1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+SHOPIFY_RETRIES_S = (0.3, 0.6, 1.0)
 CALLBACK_FAULTS = Faults(copies=2, delay_s=0.3, reordered=0.5)
 
 ORDER_TOPICS = {
@@ -93,7 +94,7 @@ async def open_shops(seed: int, orders: int) -> Shops:
     courier = Courier(random.Random(seed + 1), FAULTS)  # noqa: S311
     shopify = ShopifySimulator(
         shop=SHOP, access_token=TOKEN, client_secret=CLIENT_SECRET, seed=seed, courier=courier,
-        now=wall_clock, cost_bucket=(50_000, 2_000),
+        now=wall_clock, cost_bucket=(50_000, 2_000), retry_after_s=SHOPIFY_RETRIES_S,
     )  # fmt: skip
     woocommerce = WooCommerceSimulator(
         consumer_key=KEY, consumer_secret=SECRET, webhook_secret=HOOK_SECRET, seed=seed,

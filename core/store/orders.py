@@ -28,6 +28,7 @@ class StoredOrder:
     intake: str
     lowered: bool
     gone_at: datetime | None
+    stored_at: datetime
 
 
 async def lock(tx: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, StoredOrder]:
@@ -35,7 +36,7 @@ async def lock(tx: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, Store
     wanted = sorted(set(keys))
     rows = await tx.fetch(
         """SELECT o.merchant_id, o.connection_id, o.channel_order_id, o.order_id, o.changed_at, o.fetched_at,
-             o.document_hash, o.version, o.intake, o.lowered, o.gone_at
+             o.document_hash, o.version, o.intake, o.lowered, o.gone_at, o.stored_at
            FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS k (merchant_id, connection_id, channel_order_id)
            JOIN orders o USING (merchant_id, connection_id, channel_order_id)
            ORDER BY o.merchant_id, o.connection_id, o.channel_order_id FOR UPDATE OF o""",

@@ -77,7 +77,11 @@ async def fold_slice(tx: Connection, items: Sequence[Item]) -> Folded:
         known = stored.get(key)
         if not isinstance(item.reading, OrderRead):
             if known and known.gone_at is None:
-                gone[key] = (item, known)
+                # A look from before the last change says nothing about the order as it is now: look again.
+                if item.received_at < known.stored_at:
+                    folded.wanted.append((*key, "an older look did not find it"))
+                else:
+                    gone[key] = (item, known)
             continue
         state = _incoming(item, item.reading.order, known)
         before = states[key].version if key in states else _version_of(known)
