@@ -14,7 +14,7 @@ from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import Field, model_validator
 
-from core.errors import ChannelError
+from core.errors import ChannelError, UsageProblem
 from core.flow import Flow, Request, Response
 from core.model.fulfillment import FulfillmentPush, FulfillmentPushed, TrackerWanted, TrackingPush
 from core.model.inventory import ListingSeen, StockWrite, StockWritten
@@ -80,6 +80,22 @@ class Manifest(Value):
         if self.kind == "channel" and unstated:
             raise ValueError(f"a channel has to state {', '.join(unstated)}")
         return self
+
+
+def limits_for(manifest: Manifest, settings: Settings) -> dict[str, Limits]:
+    """How fast an account may be called: as the manifest says, or as its setting `calls_per_s` does, where the merchant
+    knows better what the host bears. Raises `UsageProblem` when that is not a number above zero.
+    """
+    said = settings.get("calls_per_s")
+    if said is None:
+        return manifest.limits
+    try:
+        rate = float(said)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1e6:
+        raise UsageProblem(f"calls_per_s={said[:20]!r} is not a number above zero.")
+    return {family: Limits(points_per_s=rate, burst=rate * 4) for family in manifest.limits}
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Busy(FairwayError):
 
 
 class ErrorCode(StrEnum):
-    """The closed list of refusals. Connectors may use no other word."""
+    """The closed list of refusals. Connectors may use no other word, and not PAUSED: that one is ours."""
 
     RATE_LIMITED = "rate_limited"  # asked to slow down; nothing happened at the channel
     UNAVAILABLE = "unavailable"  # 5xx, maintenance page; what happened is unknown
@@ -55,6 +55,7 @@ class ErrorCode(StrEnum):
     REJECTED = "rejected"  # the channel understood and refused for a reason of its own
     UNEXPECTED = "unexpected"  # an answer that fits no documented shape; what happened is unknown
     TOO_LARGE = "too_large"  # the answer is over our cap
+    PAUSED = "paused"  # we hold back ourselves; nothing was sent
 
 
 class Recovery(StrEnum):
@@ -81,13 +82,15 @@ RECOVERY: dict[ErrorCode, Recovery] = {
     ErrorCode.REJECTED: Recovery.ASK,
     ErrorCode.UNEXPECTED: Recovery.READ_BACK,
     ErrorCode.TOO_LARGE: Recovery.ASK,
+    ErrorCode.PAUSED: Recovery.WAIT,
 }
 
 
 class ChannelError(Exception):
     """A refusal by a channel. *message* is in the channel's words, cut to a line, without secrets.
 
-    *retry_after_s* is what the channel asked for, in seconds, already clamped to 1 s ... 15 min.
+    *retry_after_s* is what the channel asked for (PAUSED: how long we hold back), in seconds, already clamped to
+    1 s ... 15 min.
     """
 
     def __init__(self, code: ErrorCode, message: str = "", *, retry_after_s: float | None = None) -> None:

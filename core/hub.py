@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from core.clock import Clock, wall_clock
 from core.connector import Connector
 from core.errors import FairwayError
+from core.meter import Meter
 from core.net import Line, Send, open_client, sender
 from core.rules.intake import IntakeRule
 from core.sealing import BodyBox
@@ -48,6 +49,7 @@ class Hub:
     clock: Clock
     wake: Wake
     send: Send
+    meter: Meter
     _accounts: dict[tuple[int, int], tuple[float, Account]] = field(default_factory=dict)
 
     async def account(self, merchant_id: int, connection_id: int) -> Account:
@@ -87,12 +89,14 @@ class Hub:
         secrets = await connections.open_credentials(
             tx, linked.merchant_id, linked.connection_id, "outbound", self.settings.outbound, self.clock()
         )
+        connector = self.connector(linked.channel)
         return Line(
-            connector=self.connector(linked.channel),
+            connector=connector,
             settings=linked.settings,
             credentials={name: values[0] for name, values in secrets.items()},
             send=self.send,
             clock=self.clock,
+            gate=self.meter.gate(linked.merchant_id, linked.connection_id, connector, linked.settings),
         )
 
 
@@ -125,6 +129,7 @@ async def open_hub(
                 allow_private_hosts=settings.allow_private_hosts,
                 deadline_s=settings.call_deadline_s,
             ),
+            meter=Meter(database, clock),
         )
     finally:
         await client.close()

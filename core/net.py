@@ -11,7 +11,7 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -136,6 +136,26 @@ async def _read_capped(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
+class Gate(Protocol):
+    """Holds calls back where the channel cannot bear them. `core.meter` has the real one."""
+
+    async def allow(self, request: Request) -> None:
+        """Returns when *request* may be sent; raises `ChannelError` PAUSED when that would be too late."""
+
+    async def heard(self, request: Request, response: Response | None, error: ChannelError | None) -> None:
+        """Learns what became of *request*: the answer, where one came, and the refusal, where it is one."""
+
+
+class OpenGate:
+    """Lets everything through and learns nothing: for the first look at an account that is not linked yet."""
+
+    async def allow(self, request: Request) -> None:
+        """At once."""
+
+    async def heard(self, request: Request, response: Response | None, error: ChannelError | None) -> None:
+        """Nothing is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """An open line to one account: everything a flow's requests need and no flow may see."""
@@ -145,6 +165,7 @@ class Line:
     credentials: Credentials
     send: Send
     clock: Clock
+    gate: Gate = OpenGate()  # noqa: RUF009 - holds nothing
 
     def __repr__(self) -> str:
         return f"Line({self.connector.manifest.slug})"
@@ -187,15 +208,25 @@ def _harmless(error: BaseException, request: Request) -> bool:
 
 
 async def _ask(request: Request, line: Line) -> Response:
+    await line.gate.allow(request)
+    try:
+        response = await _send(request, line)
+    except ChannelError as error:
+        await line.gate.heard(request, None, error)
+        raise
+    refusal = line.connector.classify(response)
+    await line.gate.heard(request, response, refusal)
+    if refusal is not None:
+        raise refusal
+    return response
+
+
+async def _send(request: Request, line: Line) -> Response:
     base_url = line.connector.base_url(line.settings).rstrip("/")
     signed = line.connector.authorize(
         request, line.credentials, base_url, line.clock(), secrets.token_hex(16)
     )
     query = f"?{urlencode(signed.query)}" if signed.query else ""
-    response = await line.send(
+    return await line.send(
         signed.method, f"{base_url}{signed.path}{query}", dict(signed.headers), signed.body
     )
-    error = line.connector.classify(response)
-    if error is not None:
-        raise error
-    return response

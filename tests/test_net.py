@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -246,6 +247,59 @@ async def test_a_read_is_given_up_after_the_third_try(registry: dict[str, Connec
         await drive(ask(reads=True), woo(script, registry))
 
     assert len(script.asked) == 3
+
+
+class Doorkeeper:
+    """A gate that refuses from the *closes_after*-th call on and writes down what it hears."""
+
+    def __init__(self, closes_after: int = 99) -> None:
+        self.closes_after = closes_after
+        self.allowed = 0
+        self.told: list[tuple[int | None, str | None]] = []
+
+    async def allow(self, request: Request) -> None:
+        if self.allowed == self.closes_after:
+            raise ChannelError(ErrorCode.PAUSED, "later", retry_after_s=30)
+        self.allowed += 1
+
+    async def heard(self, request: Request, response: Response | None, error: ChannelError | None) -> None:
+        self.told.append((response.status if response else None, error.code if error else None))
+
+
+async def test_every_try_goes_through_the_gate_which_hears_what_became_of_it(
+    registry: dict[str, Connector],
+) -> None:
+    script = Script(Response(503), ErrorCode.TIMEOUT, FINE)
+    gate = Doorkeeper()
+
+    await drive(ask(reads=True), replace(woo(script, registry), gate=gate))
+
+    assert gate.allowed == 3
+    assert gate.told == [(503, ErrorCode.UNAVAILABLE), (None, ErrorCode.TIMEOUT), (200, None)]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_call_the_gate_holds_back_is_not_sent_and_not_tried_again(
+    registry: dict[str, Connector], reads: bool
+) -> None:
+    script = Script(FINE)
+    gate = Doorkeeper(closes_after=0)
+
+    with pytest.raises(ChannelError) as held_back:
+        await drive(ask(reads=reads), replace(woo(script, registry), gate=gate))
+
+    assert (held_back.value.code, held_back.value.retry_after_s) == (ErrorCode.PAUSED, 30)
+    assert (script.asked, gate.told) == ([], [])
+
+
+async def test_a_gate_that_closes_between_two_tries_ends_them(registry: dict[str, Connector]) -> None:
+    script = Script(Response(503), FINE)
+
+    with pytest.raises(ChannelError) as held_back:
+        await drive(ask(reads=True), replace(woo(script, registry), gate=Doorkeeper(closes_after=1)))
+
+    assert held_back.value.code is ErrorCode.PAUSED
+    assert len(script.asked) == 1
 
 
 async def test_a_line_shows_no_secret(registry: dict[str, Connector]) -> None:

@@ -124,7 +124,7 @@ def _parcels(
         verdict.tracking_missing += times == 0 or not known
     effects: list[Counter[Any]] = [*told.values()]
     effects.append(Counter((row.order_id, row.text) for row in shops.shopify.books.noted))
-    effects.append(Counter(row.tracking_number for row in shops.easypost.trackers_made))
+    effects.append(Counter(row.tracking_code for row in shops.easypost.trackers_made))
     verdict.duplicate_effects = sum(times - 1 for counted in effects for times in counted.values())
 
 

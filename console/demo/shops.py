@@ -6,10 +6,9 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from simulators.easypost import EasyPostSimulator
-
 from core.clock import wall_clock
 from simulators.courier import Courier, Faults
+from simulators.easypost import EasyPostSimulator
 from simulators.faults import CallFaults
 from simulators.serving import Served, serve
 from simulators.shopify import ShopifySimulator
@@ -20,6 +19,7 @@ TOKEN = "shpat_demo"  # noqa: S105 - opens a simulator that lives for a minute
 CLIENT_SECRET = "demo-client-secret"  # noqa: S105
 KEY, SECRET, HOOK_SECRET = "ck_demo", "cs_demo", "demo-webhook-secret"
 CARRIER_KEY, CARRIER_SECRET = "EZTK-demo", "demo-carrier-secret"
+CALLS_PER_S = "500"  # what a simulated host bears
 VARIANTS = 200
 SCARCE_EVERY = 5  # a fifth of the variants sells out
 

@@ -176,11 +176,12 @@ async def _link(demo: Demo, tell: Tell) -> None:
     )  # fmt: skip
     woocommerce = await link_account(
         hub, merchant="demo", channel="woocommerce", name="My WooCommerce shop",
-        settings={"base_url": shops.urls[1]},
+        settings={"base_url": shops.urls[1], "calls_per_s": world.CALLS_PER_S},
         credentials={"consumer_key": world.KEY, "consumer_secret": world.SECRET, "webhook_secret": world.HOOK_SECRET},
     )  # fmt: skip
     easypost = await link_account(
-        hub, merchant="demo", channel="easypost", name="My carrier", settings={"base_url": shops.urls[2]},
+        hub, merchant="demo", channel="easypost", name="My carrier",
+        settings={"base_url": shops.urls[2], "calls_per_s": world.CALLS_PER_S},
         credentials={"api_key": world.CARRIER_KEY, "webhook_secret": world.CARRIER_SECRET},
     )  # fmt: skip
     await subscribe(hub, easypost, demo.web.address)

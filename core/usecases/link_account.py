@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.connector import Subscribes
+from core.connector import Subscribes, limits_for
 from core.errors import ChannelError, FairwayError, UsageProblem
 from core.hub import Hub
 from core.net import Line, drive
@@ -43,6 +43,7 @@ async def link_account(
     """
     connector = hub.connector(channel)
     manifest = connector.manifest
+    limits_for(manifest, settings)  # says what is wrong with them before anything is asked
     missing = [field for field in manifest.credentials if not credentials.get(field)]
     if missing:
         raise UsageProblem(

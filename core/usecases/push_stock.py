@@ -12,6 +12,7 @@ from typing import Any
 from core.connector import WritesStock
 from core.errors import ChannelError, ErrorCode, Recovery
 from core.hub import Hub
+from core.log import get_log
 from core.model.inventory import StockWrite, StockWritten
 from core.net import Line, drive
 from core.rules.backoff import pause_after
@@ -23,6 +24,7 @@ from core.usecases.lease import NEVER, LostLease
 # Refusals that say for certain that nothing was written.
 _SURE = (
     ErrorCode.RATE_LIMITED,
+    ErrorCode.PAUSED,
     ErrorCode.NOT_SENT,
     ErrorCode.UNAUTHORIZED,
     ErrorCode.FORBIDDEN,
@@ -30,6 +32,8 @@ _SURE = (
     ErrorCode.STALE,
     ErrorCode.REJECTED,
 )
+
+log = get_log("push")
 
 
 @dataclass(slots=True)
@@ -92,6 +96,20 @@ async def _tell(
         )
         raise
     await _write_back(hub, lease, rows, written, done, compares=compares)
+    for row, result in zip(rows, written, strict=True):
+        if result.error:
+            log.warning(
+                "a stock level was not taken",
+                extra={
+                    "fields": {
+                        "merchant": lease.merchant_id,
+                        "connection": lease.connection_id,
+                        **_key(row),
+                        "code": result.error,
+                        "channel_says": result.message,
+                    }
+                },
+            )
 
 
 def _write(lease: Lease, row: Row) -> StockWrite:
@@ -182,7 +200,7 @@ def _key(row: Row) -> dict[str, Any]:
 def _outcome(code: ErrorCode | None, sure: bool) -> str:
     if code is None:
         return "ok"
-    if code is ErrorCode.RATE_LIMITED:
+    if code in (ErrorCode.RATE_LIMITED, ErrorCode.PAUSED):
         return "throttled"
     return "rejected" if sure else "unknown"
 
