@@ -200,6 +200,7 @@ def test_a_platform_without_server_wheels_installs_all_the_rest(
         ("", "-P -m console.cli", "elsewhere"),
         ("test -k stock", "-P -m pytest -k stock", "checkout"),
         ("check", "-P console/cli/check.py", "checkout"),
+        ("channel check shopify --json", "-P -m console.cli channel check shopify --json", "elsewhere"),
     ],
 )
 def test_each_word_starts_its_program_with_the_checkout_importable(
@@ -220,6 +221,31 @@ def test_each_word_starts_its_program_with_the_checkout_importable(
 
     assert done.stdout.strip() == f"{started}|{tmp_path / where}|{checkout}"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "locks"),
+    [
+        ("test", LOCKS),
+        ("check", LOCKS),
+        ("channel check shopify", LOCKS),
+        ("channel", LOCKS[:1]),
+        ("channels", LOCKS[:1]),
+        ("demo", LOCKS[:1]),
+    ],
+)
+def test_only_words_that_run_tests_ask_for_what_tests_need(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, words: str, locks: tuple[str, ...]
+) -> None:
+    bootstrap = load(checkout)
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(bootstrap, "make", asked.append)
+    monkeypatch.setattr(bootstrap.os, "execve", lambda *_: None)
+    monkeypatch.setattr(bootstrap.os, "chdir", lambda _: None)
+
+    bootstrap.main(words.split())
+
+    assert asked == [locks]
 
 
 def test_an_old_python_can_read_the_file_far_enough_to_be_refused() -> None:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from connectors import load_manifest
-from connectors.shopify import account, catalog, orders, outbound, webhooks, wire
+from connectors.shopify import (
+    account,
+    budget,
+    catalog,
+    fulfillments,
+    orders,
+    outbound,
+    tracking,
+    webhooks,
+    wire,
+)
 from core.connector import Manifest
 
 
@@ -26,6 +36,9 @@ class Shopify:
     pull_locations = staticmethod(catalog.pull_locations)
     pull_catalog = staticmethod(catalog.pull_catalog)
     push_stock = staticmethod(outbound.push_stock)
+    push_fulfillment = staticmethod(fulfillments.push_fulfillment)
+    push_tracking = staticmethod(tracking.push_tracking)
+    budget = staticmethod(budget.budget)
 
 
 CONNECTOR = Shopify()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.shopify.documents import document
@@ -64,3 +65,13 @@ def number(gid: Any) -> str:
     """The number at the end of a global id, "" where there is none."""
     tail = str(gid).rsplit("/", 1)[-1].split("?", 1)[0]
     return tail if tail.isascii() and tail.isdigit() else ""
+
+
+def gid(kind: str, number: str) -> str:
+    """The global id of thing *number* of a *kind*."""
+    return f"gid://shopify/{kind}/{number}"
+
+
+def timestamp(at: datetime) -> str:
+    """An instant as Shopify writes it: UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

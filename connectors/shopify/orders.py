@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.shopify.asking import TOO_COSTLY, Answer, ask, inside, next_cursor, nodes, number
+from connectors.shopify.asking import TOO_COSTLY, ask, gid, inside, next_cursor, nodes, number, timestamp
+from connectors.shopify.paging import SHIPPED, Completing, Part, lengthen, read_on
 from core.connector import Page, Window
 from core.errors import ChannelError, ErrorCode
-from core.flow import Flow, Request, Response, encode
+from core.flow import Flow, encode
 from mappings.transforms import rfc3339
 
 PAGE_SIZE = 20
 LINES_IN_LIST, LINES_OF_ONE = 10, 50
-PAGE_COST, ONE_COST, MORE_COST = 400.0, 200.0, 60.0  # points, as Shopify prices these documents
-SHORT_LIST, LONG_LIST = 10, 100  # fulfillments and refunds have no cursor: up to so many are seen
+PAGE_COST, ONE_COST = 400.0, 200.0  # points, as Shopify prices these documents
 _SECOND = timedelta(seconds=1)
-
-Completing = Generator[Request, Response, None]
 
 
 def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
@@ -29,7 +25,7 @@ def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
     overlap for that reason. https://shopify.dev/docs/api/admin-graphql/2026-07/queries/orders
     """
     changed = (
-        f"updated_at:>='{_written(window.since)}' AND updated_at:<'{_written(_whole_second(window.until))}'"
+        f"updated_at:>='{timestamp(window.since)}' AND updated_at:<'{timestamp(_whole_second(window.until))}'"
     )
     variables = {"first": PAGE_SIZE, "after": cursor, "query": changed, "lines": LINES_IN_LIST}
     try:
@@ -51,8 +47,8 @@ def fetch_order(channel_order_id: str) -> Flow[Page]:
 
     https://shopify.dev/docs/api/admin-graphql/2026-07/queries/order
     """
-    gid = f"gid://shopify/Order/{channel_order_id}"
-    data = yield from ask("order", {"id": gid, "lines": LINES_OF_ONE}, cost=ONE_COST)
+    variables = {"id": gid("Order", channel_order_id), "lines": LINES_OF_ONE}
+    data = yield from ask("order", variables, cost=ONE_COST)
     order = data.get("order")
     if order is None and "order" in data:
         missing = int(channel_order_id) if channel_order_id.isdecimal() else channel_order_id
@@ -72,64 +68,24 @@ def _page(found: list[dict[str, Any]], following: str | None) -> Page:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A connection inside an object, and the document that reads on in it."""
-
-    field: str
-    document: str
-
-
 _OF_ORDER = (
-    _Part("lineItems", "more_lines"),
-    _Part("shippingLines", "more_shipping"),
-    _Part("discountApplications", "more_discounts"),
+    Part("lineItems", "more_lines"),
+    Part("shippingLines", "more_shipping"),
+    Part("discountApplications", "more_discounts"),
 )
-_SHIPPED = _Part("fulfillmentLineItems", "more_shipped")
-_REFUNDED = _Part("refundLineItems", "more_refunded")
+_REFUNDED = Part("refundLineItems", "more_refunded")
 
 
 def _complete(order: dict[str, Any]) -> Completing:
     """Read on wherever *order* shows only a first page, and put the rest into it."""
     for part in _OF_ORDER:
-        yield from _read_on(order, part)
-    yield from _longer(order, "fulfillments", "all_fulfillments")
-    yield from _longer(order, "refunds", "all_refunds")
-    for name, part in (("fulfillments", _SHIPPED), ("refunds", _REFUNDED)):
+        yield from read_on(order, part)
+    yield from lengthen(order, "fulfillments", "all_fulfillments")
+    yield from lengthen(order, "refunds", "all_refunds")
+    for name, part in (("fulfillments", SHIPPED), ("refunds", _REFUNDED)):
         for item in order.get(name) or ():
             if isinstance(item, dict):
-                yield from _read_on(item, part)
-
-
-def _read_on(owner: dict[str, Any], part: _Part) -> Completing:
-    page = inside(owner, part.field)
-    whole = nodes(page)
-    cursor = next_cursor(page, None)
-    while cursor is not None:
-        data: dict[str, Any] = yield from ask(
-            part.document, {"id": owner.get("id"), "after": cursor}, cost=MORE_COST
-        )
-        page = inside(data, "node", part.field)
-        whole = whole + nodes(page)
-        cursor = next_cursor(page, cursor)
-    owner[part.field] = {"nodes": whole}
-
-
-def _longer(order: dict[str, Any], name: str, longer: str) -> Completing:
-    found = order.get(name)
-    if not isinstance(found, list):
-        raise ChannelError(ErrorCode.UNEXPECTED, f"Shopify's answer has no list of {name}")
-    if len(found) < SHORT_LIST:
-        return
-    data: dict[str, Any] = yield from _asked_for_all(longer, order.get("id"))
-    again = inside(data, "node").get(name)
-    if not isinstance(again, list) or len(again) < len(found):
-        raise ChannelError(ErrorCode.UNEXPECTED, f"Shopify's longer list of {name} is shorter")
-    order[name] = again
-
-
-def _asked_for_all(longer: str, order_id: Any) -> Answer:
-    return (yield from ask(longer, {"id": order_id, "first": LONG_LIST}, cost=ONE_COST))
+                yield from read_on(item, part)
 
 
 def _changed_at(order: dict[str, Any]) -> datetime | None:
@@ -137,10 +93,6 @@ def _changed_at(order: dict[str, Any]) -> datetime | None:
         return rfc3339(order.get("updatedAt"))
     except ValueError:
         return None
-
-
-def _written(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _whole_second(at: datetime) -> datetime:

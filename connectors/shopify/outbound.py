@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid5
 
-from connectors.shopify.asking import ask, inside
+from connectors.shopify.asking import ask, gid, inside
 from connectors.shopify.catalog import available
 from connectors.shopify.refusals import COMPARE_ANEW, index_of, of_one_item, outcome
 from core.errors import ChannelError, ErrorCode
@@ -160,8 +160,8 @@ def _live(items: Sequence[StockWrite]) -> Flow[dict[tuple[str, str], int | Error
     for location in dict.fromkeys(item.channel_location_id for item in items):
         ids = list(dict.fromkeys(i.channel_stock_id for i in items if i.channel_location_id == location))
         variables = {
-            "items": [_gid("InventoryItem", one) for one in ids],
-            "location": _gid("Location", location),
+            "items": [gid("InventoryItem", one) for one in ids],
+            "location": gid("Location", location),
         }
         told = (yield from ask("live", variables, cost=LIVE_COST)).get("nodes")
         if not isinstance(told, list) or len(told) != len(ids):
@@ -182,8 +182,8 @@ def _input(ready: Batch, writes: Sequence[StockWrite], key: str) -> dict[str, An
         "referenceDocumentUri": f"gid://fairway/StockWrite/{key}",
         "quantities": [
             {
-                "inventoryItemId": _gid("InventoryItem", writes[one.place].channel_stock_id),
-                "locationId": _gid("Location", writes[one.place].channel_location_id),
+                "inventoryItemId": gid("InventoryItem", writes[one.place].channel_stock_id),
+                "locationId": gid("Location", writes[one.place].channel_location_id),
                 "quantity": one.quantity,
                 "changeFromQuantity": one.compare,
             }
@@ -196,10 +196,6 @@ def _key(ready: Batch, writes: Sequence[StockWrite]) -> str:
     """One key for the whole mutation: the same parameters in the same round always give the same one."""
     parts = (f"{writes[one.place].key} {one.quantity} {one.compare} {one.round}" for one in ready)
     return str(uuid5(_KEYS, "\n".join(parts)))
-
-
-def _gid(kind: str, number: str) -> str:
-    return f"gid://shopify/{kind}/{number}"
 
 
 def _shows(item: StockWrite, quantity: int, unseen: int) -> StockWritten:

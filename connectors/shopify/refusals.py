@@ -1,10 +1,10 @@
-"""What the user errors of a stock write mean. Sends nothing."""
+"""What the user errors of a mutation mean. Sends nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from core.errors import ErrorCode
+from core.errors import ChannelError, ErrorCode
 
 # The count is another one by now, or the key was used up by a failure: look, and send anew under a new key.
 COMPARE_ANEW = frozenset(
@@ -60,3 +60,13 @@ def outcome(error: dict[str, Any]) -> tuple[ErrorCode, str]:
     else:
         code = ErrorCode.REJECTED
     return code, f"{said} ({word})" if word else said
+
+
+def refuse(told: dict[str, Any]) -> None:
+    """Raises `ChannelError` where the payload of a mutation tells user errors, or does not tell whether there are any."""
+    errors = told.get("userErrors")
+    if not isinstance(errors, list) or not all(isinstance(error, dict) for error in errors):
+        raise ChannelError(ErrorCode.UNEXPECTED, "Shopify does not say whether it has done it")
+    if errors:
+        said = [outcome(error) for error in errors]
+        raise ChannelError(said[0][0], "; ".join(message for _, message in said)[:200])

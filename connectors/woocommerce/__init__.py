@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from connectors import load_manifest
-from connectors.woocommerce import catalog, orders, outbound, reading, webhooks, wire
+from connectors.woocommerce import catalog, fulfillments, orders, outbound, reading, webhooks, wire
 from core.connector import Manifest
 
 
 class WooCommerce:
-    """A `Connector` with every small protocol but NamesAccount."""
+    """A `Connector` with every small protocol but NamesAccount, PushesTracking and TellsBudget."""
 
     manifest: Manifest = load_manifest(__name__)
 
@@ -26,6 +26,7 @@ class WooCommerce:
     pull_locations = staticmethod(catalog.pull_locations)
     pull_catalog = staticmethod(catalog.pull_catalog)
     push_stock = staticmethod(outbound.push_stock)
+    push_fulfillment = staticmethod(fulfillments.push_fulfillment)
 
 
 CONNECTOR = WooCommerce()

@@ -161,10 +161,10 @@ def thing(response: Response) -> dict[str, Any]:
     return found
 
 
-def write(method: str, path: str, body: dict[str, Any]) -> Request:
+def write(method: str, path: str, body: dict[str, Any], api: str = API) -> Request:
     """A call that changes something. Without this content type a shop ignores the body and answers 201."""
     headers = (("Content-Type", "application/json"),)
-    return Request(method, API + path, headers=headers, body=encode(body), reads=False)
+    return Request(method, api + path, headers=headers, body=encode(body), reads=False)
 
 
 def check_account() -> Flow[Account]:

@@ -167,27 +167,3 @@ def connections_command(push_on: str | None, push_off: str | None, what: str, as
             ("connection_id", "name", "channel", "account", "status", "push_stock", "push_shipments"),
             empty="No account is linked yet. Link one with `fairway connect CHANNEL`.",
         )
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True)
-def channels(as_json: bool) -> None:
-    """What each channel can do, from its manifest."""
-    from connectors import discover
-
-    rows = [
-        {
-            "channel": manifest.slug,
-            "name": manifest.name,
-            "api_version": manifest.api_version,
-            "capabilities": " ".join(manifest.capabilities),
-            "lowers_stock_at": manifest.lowers_stock_at,
-            "compare_and_set": manifest.compare_and_set,
-            "tier": manifest.tier,
-        }
-        for manifest in (connector.manifest for connector in discover().values())
-    ]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, tuple(rows[0]), empty="")
