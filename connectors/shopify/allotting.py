@@ -99,7 +99,7 @@ def _refusal(work: dict[str, Any], located: dict[str, Any]) -> str | None:
         reasons = ", ".join(str(reason)[:60] for reason in told if reason)
         return f"on hold at {where}{f' ({reasons})' if reasons else ''}: release the hold in Shopify"
     if status == "SCHEDULED":
-        day = str(work.get("fulfillAt") or "a later day")[:10]
+        day = str(work["fulfillAt"])[:10] if work.get("fulfillAt") else "a later day"
         return f"scheduled for {day} at {where}: mark the items as ready in Shopify"
     if status in BEGUN:
         return f"left to {where}, which tells Shopify by itself"
@@ -113,7 +113,7 @@ def _count(value: Any) -> int:
 
 
 def allot(wanted: Units, open_units: Sequence[Open]) -> list[list[Open]]:
-    """Where *wanted* is taken from, a list for each location, from as few as that goes; quantities are what is taken.
+    """Where *wanted* is taken from: a list for each location, the one that can give most first, with what it gives.
 
     Raises `ChannelError` REJECTED with the numbers when there is less than wanted, before anything is taken.
     """

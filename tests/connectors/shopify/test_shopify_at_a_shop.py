@@ -11,9 +11,12 @@ import pytest
 
 from connectors.shopify import CONNECTOR
 from core.connector import Delivery, OrderRead, Window
+from core.errors import ChannelError
 from core.flow import Request, Response, decode, encode
+from core.model.fulfillment import FulfillmentPush, LineQuantity, Parcel, TrackingPush
 from core.model.inventory import StockWrite
 from core.model.order import Order
+from core.model.tracking import TrackingStatus
 from simulators.courier import Courier
 from simulators.shopify import ShopifySimulator
 
@@ -27,6 +30,8 @@ class Shop:
 
     def __init__(self) -> None:
         self.now = OPENED
+        self.asked: list[Request] = []
+        self.answers: list[Response] = []
         self.simulator = ShopifySimulator(
             shop="demo.myshopify.com",
             access_token="t",
@@ -44,6 +49,8 @@ class Shop:
         while True:
             asked = decode(request.body or b"")
             answer = Response(200, body=encode(self.simulator.answer(asked["query"], asked["variables"])))
+            self.asked.append(request)
+            self.answers.append(answer)
             error = CONNECTOR.classify(answer)
             try:
                 request = flow.throw(error) if error else flow.send(answer)
@@ -126,6 +133,57 @@ def test_stock_is_written_without_putting_a_sale_back(shop: Shop) -> None:
         (78, 2, None),
         (None, 0, "rejected"),
     ]
+
+
+def test_what_is_shipped_is_in_the_order_once_and_its_way_is_told(shop: Shop) -> None:
+    sold = shop.simulator.checkout([("MUG", 2), ("LAMP", 1)])
+    assert sold is not None
+    order_id = str(sold.order_id)
+    (item,) = shop.drive(CONNECTOR.fetch_order(order_id)).items
+    mug = read("graphql/order", item).lines[0]
+    push = FulfillmentPush(
+        key="k",
+        channel_order_id=order_id,
+        lines=(LineQuantity(line_id=mug.line_id, quantity=1),),
+        parcels=(Parcel(carrier="ups", tracking_number="1Z999", tracking_url="https://ups.example/1Z999"),),
+        shipped_at=shop.now,
+        completes=False,
+    )
+
+    shop.simulator.hold(order_id)
+    with pytest.raises(ChannelError, match="on hold"):
+        shop.drive(CONNECTOR.push_fulfillment(push))
+    shop.simulator.release(order_id)
+    told = shop.drive(CONNECTOR.push_fulfillment(push))
+    again = shop.drive(CONNECTOR.push_fulfillment(push))
+    way = TrackingPush(
+        key="w",
+        channel_order_id=order_id,
+        channel_fulfillment_ids=told.channel_fulfillment_ids,
+        tracking_number="1Z999",
+        status=TrackingStatus.DELIVERED,
+        happened_at=shop.now,
+        look_first=True,
+    )
+    shop.drive(CONNECTOR.push_tracking(way))
+    before = len(shop.asked)
+    shop.drive(CONNECTOR.push_tracking(way))
+
+    (item,) = shop.drive(CONNECTOR.fetch_order(order_id)).items
+    (shipment,) = read("graphql/order", item).fulfillments
+    assert (again.channel_fulfillment_ids, again.repeated) == (told.channel_fulfillment_ids, True)
+    assert (shipment.channel_fulfillment_id,) == told.channel_fulfillment_ids
+    assert (shipment.lines, [one.carrier for one in shipment.parcels]) == (push.lines, ["UPS"])
+    assert [one.reads for one in shop.asked[before:]] == [True, True]
+
+
+def test_every_answer_tells_the_points_that_are_left(shop: Shop) -> None:
+    shop.drive(CONNECTOR.pull_catalog(None))
+
+    told = [CONNECTOR.budget(answer) for answer in shop.answers]
+
+    assert all(one is not None and one.burst is not None and 0 < one.available <= one.burst for one in told)
+    assert told
 
 
 def test_an_account_its_locations_and_its_webhooks(shop: Shop) -> None:

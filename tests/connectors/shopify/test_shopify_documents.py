@@ -20,7 +20,9 @@ from graphql import (
     parse,
     validate,
 )
+from graphql.execution.values import get_variable_values
 
+from connectors.shopify import allotting, tracking
 from connectors.shopify.documents import document, names
 
 SCHEMA = Path(__file__).resolve().parents[4] / "shared/schemas/shopify-graphql/admin_2026-07.json.gz"
@@ -59,7 +61,80 @@ def test_a_page_of_orders_costs_less_than_one_query_may() -> None:
     assert max(wide, narrow) < MOST_POINTS
 
 
-@pytest.mark.parametrize("name", ["variants", "more_lines", "more_shipped", "locations", "subscriptions"])
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        (
+            "fulfill",
+            {
+                "fulfillment": {
+                    "lineItemsByFulfillmentOrder": [
+                        {
+                            "fulfillmentOrderId": "gid://shopify/FulfillmentOrder/1",
+                            "fulfillmentOrderLineItems": [
+                                {"id": "gid://shopify/FulfillmentOrderLineItem/2", "quantity": 1}
+                            ],
+                        }
+                    ],
+                    "notifyCustomer": False,
+                    "trackingInfo": {
+                        "company": "UPS",
+                        "numbers": ["1", "2"],
+                        "urls": ["https://a", "https://b"],
+                    },
+                }
+            },
+        ),
+        (
+            "add_event",
+            {
+                "event": {
+                    "fulfillmentId": "gid://shopify/Fulfillment/1",
+                    "status": "ATTEMPTED_DELIVERY",
+                    "happenedAt": "2026-11-24T10:00:00Z",
+                }
+            },
+        ),
+    ],
+)
+def test_what_is_sent_of_a_shipment_fits_the_inputs(name: str, variables: dict[str, Any]) -> None:
+    (operation,) = parse(document(name)).definitions
+
+    found = get_variable_values(admin_api(), operation.variable_definitions, variables)
+
+    assert not isinstance(found, list), found  # a list says what does not fit
+    assert found.coerced == variables
+
+
+def test_every_event_has_a_status_that_shopify_knows() -> None:
+    known = admin_api().get_type("FulfillmentEventStatus").values
+
+    assert set(tracking.WORDS.values()) <= set(known)
+
+
+def test_every_status_of_open_work_that_is_told_apart_exists() -> None:
+    statuses = admin_api().get_type("FulfillmentOrderStatus").values
+    actions = admin_api().get_type("FulfillmentOrderAction").values
+
+    assert {*allotting.BEGUN, "ON_HOLD", "SCHEDULED"} <= set(statuses)
+    assert "CREATE_FULFILLMENT" in actions
+    assert set(allotting.VOID) <= set(admin_api().get_type("FulfillmentStatus").values)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "variants",
+        "more_lines",
+        "more_shipped",
+        "locations",
+        "subscriptions",
+        "shippable",
+        "more_work",
+        "more_open",
+        "events",
+    ],
+)
 def test_other_documents_are_cheap_even_if_every_object_counts(name: str) -> None:
     assert cost(name, {}, lambda count: count) < MOST_POINTS
 

@@ -68,9 +68,7 @@ def test_amounts_are_net_and_never_taken_from_the_float_price(
 def test_every_field_of_a_payload_is_read_or_ignored_on_purpose(payload: dict[str, Any]) -> None:
     payload["brand_new_field"] = {"a": 1}
 
-    unread = [path for path in unread_fields(payload, MAPPING.reads) if path not in MAPPING.reads]
-
-    assert unread == ["brand_new_field.a"]
+    assert unread_fields(payload, MAPPING.reads) == ["brand_new_field.a"]
 
 
 @pytest.mark.parametrize(
