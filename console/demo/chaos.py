@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from console.processes import Process
 from console.servers import Keeper, Servers
 
-PAUSE_S = (1.0, 4.0)  # between two kills, at least and at most
+PAUSE_S = (2.0, 5.0)  # between two kills, at least and at most
 LOST_REPLIES = 0.2  # share of calls to channels and carrier whose answer never comes
 
 

@@ -75,17 +75,7 @@ async def claim(
 
     Only for the holder of the connection's lease. Where a newer word about a parcel waits, the older is not told.
     """
-    await tx.execute(
-        """UPDATE outbox o SET status = 'superseded', finished_at = $3
-           WHERE o.merchant_id = $1 AND o.connection_id = $2 AND o.status = 'pending' AND o.kind = 'tracking'
-             AND EXISTS (SELECT FROM outbox n WHERE n.merchant_id = $1 AND n.connection_id = $2
-               AND n.status = 'pending' AND n.kind = 'tracking' AND n.entity = o.entity
-               AND n.subject_id = o.subject_id AND n.detail ->> 'parcel_id' = o.detail ->> 'parcel_id'
-               AND n.effect_id > o.effect_id)""",
-        merchant_id,
-        connection_id,
-        now,
-    )
+    await _supersede(tx, merchant_id, connection_id, now)
     rows = await tx.fetch(
         """WITH due AS (
              SELECT o.merchant_id, o.effect_id FROM outbox o
@@ -118,6 +108,25 @@ async def claim(
         epoch,
     )
     return [_claimed(row) for row in rows]
+
+
+async def _supersede(tx: Connection, merchant_id: int, connection_id: int, now: datetime) -> None:
+    """Give up words about a parcel that a newer one replaces; an attempt that never ended stays unknown for good."""
+    await tx.execute(
+        """WITH old AS (
+             UPDATE outbox o SET status = 'superseded', finished_at = $3
+             WHERE o.merchant_id = $1 AND o.connection_id = $2 AND o.status = 'pending' AND o.kind = 'tracking'
+               AND EXISTS (SELECT FROM outbox n WHERE n.merchant_id = $1 AND n.connection_id = $2
+                 AND n.status = 'pending' AND n.kind = 'tracking' AND n.entity = o.entity
+                 AND n.subject_id = o.subject_id AND n.detail ->> 'parcel_id' = o.detail ->> 'parcel_id'
+                 AND n.effect_id > o.effect_id)
+             RETURNING o.effect_id)
+           UPDATE effect_attempts a SET outcome = 'unknown', finished_at = $3 FROM old
+           WHERE a.merchant_id = $1 AND a.effect_id = old.effect_id AND a.outcome IS NULL""",
+        merchant_id,
+        connection_id,
+        now,
+    )
 
 
 def _claimed(row: Row) -> Claimed:
