@@ -217,8 +217,17 @@ async def _ask(request: Request, line: Line) -> Response:
     refusal = line.connector.classify(response)
     await line.gate.heard(request, response, refusal)
     if refusal is not None:
-        raise refusal
+        raise _without_secrets(refusal, line.credentials)
     return response
+
+
+def _without_secrets(refusal: ChannelError, credentials: Credentials) -> ChannelError:
+    """*refusal* in words that may be kept: some channels repeat the key they refuse."""
+    message = refusal.message
+    for secret in credentials.values():
+        if secret:
+            message = message.replace(secret, "***")
+    return ChannelError(refusal.code, message, retry_after_s=refusal.retry_after_s)
 
 
 async def _send(request: Request, line: Line) -> Response:

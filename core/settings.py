@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import UsageProblem
+from core.errors import FairwayError, UsageProblem
 from core.sealing import Keyring
 
 
@@ -17,7 +18,8 @@ class Settings:
 
     *lease_s* is how long a claimed piece of work belongs to a worker; *allow_private_hosts* lets connections
     point at loopback and private addresses (demo, tests, a shop in the same network). *inbound* opens what the web
-    process needs (webhook secrets, bodies), *outbound* the tokens that only workers need.
+    process needs (webhook secrets, bodies), *outbound* the tokens that only workers need. *unseen_patience_s* is how long
+    before a pull units must have gone missing at a channel to be given up when no order explains them.
     """
 
     database_url: str
@@ -34,6 +36,7 @@ class Settings:
     allow_private_hosts: bool = False
     pull_every_s: float = 300.0
     catalog_every_s: float = 3600.0
+    unseen_patience_s: float = 120.0
     statement_cache: int = 256
 
 
@@ -42,10 +45,14 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environ is None else environ
     lease_s = _number(env, "FAIRWAY_LEASE_S", 20.0)
     return Settings(
-        database_url=_required(env, "DATABASE_URL"),
-        redis_url=env.get("REDIS_URL") or None,
-        inbound=Keyring.parse(_required(env, "FAIRWAY_INBOUND_KEYS")),
-        outbound=Keyring.parse(keys) if (keys := _secret(env, "FAIRWAY_OUTBOUND_KEYS")) else None,
+        database_url=_url("DATABASE_URL", _required(env, "DATABASE_URL"), "postgresql", "postgres"),
+        redis_url=_url("REDIS_URL", url, "redis", "rediss", "unix")
+        if (url := env.get("REDIS_URL"))
+        else None,
+        inbound=_keys("FAIRWAY_INBOUND_KEYS", _required(env, "FAIRWAY_INBOUND_KEYS")),
+        outbound=_keys("FAIRWAY_OUTBOUND_KEYS", keys)
+        if (keys := _secret(env, "FAIRWAY_OUTBOUND_KEYS"))
+        else None,
         lease_s=lease_s,
         # A call must have ended before its lease does: a worker that lost its lease may not still be calling.
         call_deadline_s=lease_s * 0.45,
@@ -56,6 +63,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         allow_private_hosts=env.get("FAIRWAY_ALLOW_PRIVATE_HOSTS") == "1",
         pull_every_s=_number(env, "FAIRWAY_PULL_EVERY_S", 300.0),
         catalog_every_s=_number(env, "FAIRWAY_CATALOG_EVERY_S", 3600.0),
+        unseen_patience_s=_number(env, "FAIRWAY_UNSEEN_PATIENCE_S", 120.0),
         # A pooler in transaction mode cannot keep prepared statements.
         statement_cache=0 if env.get("FAIRWAY_DB_PGBOUNCER") == "1" else 256,
     )
@@ -63,9 +71,15 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def _secret(env: Mapping[str, str], name: str) -> str | None:
     path = env.get(f"{name}_FILE")
-    if path:
+    if not path:
+        return env.get(name)
+    try:
         return Path(path).read_text("utf-8").strip()
-    return env.get(name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageProblem(
+            f"{name}_FILE={path!r} cannot be read ({type(error).__name__}).",
+            fix="Name a text file that this process may read.",
+        ) from None
 
 
 def _required(env: Mapping[str, str], name: str) -> str:
@@ -78,10 +92,30 @@ def _required(env: Mapping[str, str], name: str) -> str:
     return value
 
 
+def _keys(name: str, text: str) -> Keyring:
+    try:
+        ring = Keyring.parse(text)
+    except FairwayError as error:
+        raise UsageProblem(f"{name}: {error.message}", fix=error.fix) from None
+    if len(ring.keys) != len(text.split(",")):
+        raise UsageProblem(
+            f"{name} has two keys of one name: what one of them sealed could not be opened.",
+            fix="Give each key a name of its own.",
+        )
+    return ring
+
+
+def _url(name: str, text: str, *schemes: str) -> str:
+    """*text*, which may hold a password and is never shown."""
+    if text.partition("://")[0] not in schemes:
+        raise UsageProblem(f"{name} is not the address of a server.", fix=f"It begins with {schemes[0]}:// .")
+    return text
+
+
 def _port(env: Mapping[str, str]) -> int:
     """The port webhooks arrive at; 0 lets the system choose one."""
     text = env.get("FAIRWAY_PORT", "8400")
-    if not text.isdecimal() or int(text) > 65535:
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
         raise UsageProblem(f"FAIRWAY_PORT={text!r} is not a port.")
     return int(text)
 
@@ -94,6 +128,6 @@ def _number(env: Mapping[str, str], name: str, default: float) -> float:
         value = float(text)
     except ValueError:
         raise UsageProblem(f"{name}={text!r} is not a number.") from None
-    if value <= 0:
-        raise UsageProblem(f"{name}={text!r} must be above zero.")
+    if not (value > 0 and math.isfinite(value)):
+        raise UsageProblem(f"{name}={text!r} must be a number above zero.")
     return value

@@ -16,11 +16,14 @@ from core.usecases.lease import run_due
 from core.usecases.probe import next_probe, probe
 from core.usecases.pull_catalog import next_catalog, pull_catalog
 from core.usecases.pull_orders import next_pull, pull_orders
+from core.usecases.push_effects import next_effect, push_effects
 from core.usecases.push_stock import next_push, push_stock
 from core.usecases.relevel import relevel
 from core.usecases.settle_unmapped import settle_unmapped
+from core.usecases.sweep import sweep
 
 SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
+SWEEP_EVERY_S = 3600.0
 
 log = get_log("jobs")
 
@@ -55,6 +58,10 @@ async def _push(hub: Hub) -> bool:
     return bool(await run_due(hub, "push", push_stock, next_push))
 
 
+async def _effect(hub: Hub) -> bool:
+    return bool(await run_due(hub, "effect", push_effects, next_effect))
+
+
 async def _probe(hub: Hub) -> bool:
     return bool(await run_due(hub, "probe", probe, next_probe))
 
@@ -66,7 +73,9 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
     "fetch": _fetch,
     "pull": _pull,
     "catalog": _catalog,
+    "effect": _effect,
     "probe": _probe,
+    "sweep": sweep,
 }
 
 
@@ -77,6 +86,7 @@ class Worker:
         self._hub = hub
         self._busy = {kind: asyncio.Lock() for kind in KINDS}
         self._down = False
+        self._swept_at = -SWEEP_EVERY_S
 
     async def spell(self, kind: str) -> None:
         """Do *kind* until nothing is due or the spell is over. A ring during a spell is not lost: it runs after."""
@@ -88,7 +98,7 @@ class Worker:
 
     async def look(self) -> None:
         """One round over all kinds; says once when the database is away and once when it is back."""
-        for kind in KINDS:
+        for kind in self._kinds():
             try:
                 await self.spell(kind)
             except RETRYABLE as error:
@@ -103,6 +113,13 @@ class Worker:
         if self._down:
             log.info("the database is back")
             self._down = False
+
+    def _kinds(self) -> list[str]:
+        """What is looked for now: all kinds, but what is old is swept once an hour."""
+        if time.monotonic() - self._swept_at < SWEEP_EVERY_S:
+            return [kind for kind in KINDS if kind != "sweep"]
+        self._swept_at = time.monotonic()
+        return list(KINDS)
 
     async def patrol(self, pause: Callable[[], float], stopped: asyncio.Event) -> None:
         """Look again and again, *pause()* seconds apart, until *stopped*."""

@@ -15,7 +15,7 @@ from aiohttp import web
 from connectors import discover
 from core.connector import Connector
 from core.errors import ChannelError, ErrorCode
-from core.flow import Flow, Request, Response
+from core.flow import Flow, Request, Response, encode
 from core.net import MAX_ANSWER, Line, Send, _GuardedResolver, drive, is_public, open_client, sender
 from simulators.serving import serve
 
@@ -300,6 +300,18 @@ async def test_a_gate_that_closes_between_two_tries_ends_them(registry: dict[str
 
     assert held_back.value.code is ErrorCode.PAUSED
     assert len(script.asked) == 1
+
+
+async def test_a_key_that_a_channel_repeats_in_its_refusal_is_not_kept(registry: dict[str, Connector]) -> None:
+    secret = WOO["consumer_secret"]
+    refused = {"code": "woocommerce_rest_authentication_error", "message": f"Consumer secret {secret} is wrong"}
+    line = woo(Script(Response(401, {"content-type": "application/json"}, encode(refused))), registry)
+
+    with pytest.raises(ChannelError) as found:
+        await drive(ask(reads=True), line)
+
+    assert secret not in str(found.value)
+    assert "Consumer secret *** is wrong" in found.value.message
 
 
 async def test_a_line_shows_no_secret(registry: dict[str, Connector]) -> None:

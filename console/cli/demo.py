@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import tempfile
@@ -62,6 +63,7 @@ async def _demo(directory: Path, plan: Plan, *, headless: bool) -> dict[str, Any
     from console.home import Home
     from console.servers import run_servers
 
+    logging.basicConfig(filename=directory / "demo.log", level=logging.WARNING, force=True)
     home = Home.open(directory)
     with run_servers(directory, log=_quiet) as servers:
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -99,4 +100,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(5)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     sys.exit(result if isinstance(result, int) else 0)

@@ -122,6 +122,7 @@ def web() -> None:
 
 async def _web() -> None:
     from connectors import discover
+    from console.cli.starting import start_safely
     from console.processes import collect_less_often, die_with_parent
     from core.clock import wall_clock
     from core.log import set_up_logging
@@ -135,6 +136,7 @@ async def _web() -> None:
     collect_less_often()
     set_up_logging()
     settings = read_settings()
+    await start_safely(settings, works=False)
     database = await Database.connect(
         settings.database_url,
         size=POOL_SIZE,
@@ -164,6 +166,7 @@ def worker() -> None:
 
 async def _worker() -> None:
     from connectors import discover
+    from console.cli.starting import start_safely
     from console.processes import collect_less_often, die_with_parent
     from core.log import set_up_logging
     from core.settings import read_settings
@@ -172,7 +175,9 @@ async def _worker() -> None:
     die_with_parent()
     collect_less_often()
     set_up_logging()
-    await run_worker(read_settings(), discover(), announce=lambda: print("ready", flush=True))
+    settings = read_settings()
+    await start_safely(settings, works=True)
+    await run_worker(settings, discover(), announce=lambda: print("ready", flush=True))
 
 
 @click.command("migrate")

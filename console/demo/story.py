@@ -34,7 +34,8 @@ from simulators.faults import CallFaults
 
 BUYERS_PER_S = 90.0  # how fast buyers come
 SETTLE_S = 90.0  # how long the hub may take to come to rest
-AFTER_CHAOS_S = 240.0  # and when it was hit all the time: pauses after failures grow
+CHAOS_S = 240.0  # and while it is hit all the time: pauses after failures grow
+PER_ORDER_S = 0.15  # more for each order
 DESKS = 4  # parcels packed side by side
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class Demo:
 
     @property
     def patience_s(self) -> float:
-        return AFTER_CHAOS_S if self.plan.chaos else SETTLE_S
+        return (CHAOS_S if self.plan.chaos else SETTLE_S) + PER_ORDER_S * self.plan.orders
 
 
 async def tell_story(
@@ -307,7 +308,7 @@ async def _rest(demo: Demo, patience_s: float) -> None:
 
 async def _insist(work: Callable[[], Awaitable[T]]) -> T:
     """Do *work* until it is done, as a person at a desk does while the database is away."""
-    until = time.monotonic() + AFTER_CHAOS_S
+    until = time.monotonic() + CHAOS_S
     while True:
         try:
             return await work()

@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console.pages import words
 from core.clock import Clock
-from core.store import connections, status, trace
+from core.store import connections, run_log, status, trace
+from core.store import runs as run_store
 from core.store.database import Connection, Database, declare
 
 DATABASE = web.AppKey("database", Database)
@@ -24,6 +25,7 @@ LATE = timedelta(seconds=60)  # a delivery that waits longer needs somebody
 SHOWN = 20  # orders and runs on the first page
 STOCK_SHOWN = 30
 LIST_SHOWN = 100  # rows of a page that is a list
+LINES_SHOWN = 1000  # of one run
 
 
 _templates = Environment(
@@ -75,7 +77,7 @@ async def overview(request: web.Request) -> web.Response:
         late = await status.late_todo(tx, now - LATE)
         numbers = await status.numbers(tx, now.replace(hour=0, minute=0, second=0, microsecond=0))
         orders = await status.newest_orders(tx, merchants, SHOWN)
-        runs = await status.newest_runs(tx, merchants, SHOWN)
+        newest = await run_store.newest(tx, merchants, SHOWN)
         stock = await status.scarce_stock(tx, STOCK_SHOWN)
         levels = await status.levels_of(tx, [row["variant_id"] for row in stock])
         shortages = await status.shortages(tx, STOCK_SHOWN)
@@ -104,7 +106,7 @@ async def overview(request: web.Request) -> web.Response:
         needs=needs,
         numbers=numbers,
         orders=orders,
-        runs=runs,
+        runs=newest,
         stock=stock,
         shortages=shortages,
     )
@@ -163,6 +165,25 @@ async def variant(request: web.Request) -> web.Response:
     return _page(request, "variant.html", variant=found, entries=entries, limit=LIST_SHOWN)
 
 
+async def runs(request: web.Request) -> web.Response:
+    """The last runs of jobs; `?only=bad` shows those that did not end well."""
+    only = request.query.get("only")
+    async with _reading(request) as (tx, merchants):
+        found = await run_store.newest(tx, merchants, LIST_SHOWN, bad=only == "bad")
+    return _page(request, "runs.html", runs=found, only=only, limit=LIST_SHOWN)
+
+
+async def run(request: web.Request) -> web.Response:
+    """One run with every line it said."""
+    run_id = int(request.match_info["id"])
+    async with _reading(request) as (tx, merchants):
+        found = await run_store.one(tx, merchants, run_id)
+        if found is None:
+            raise web.HTTPNotFound
+        lines = await run_log.of_run(tx, merchants, run_id, LINES_SHOWN)
+    return _page(request, "run.html", run=found, lines=lines, limit=LINES_SHOWN)
+
+
 ROUTES = [
     web.get("/", overview),
     web.get("/orders", orders),
@@ -170,4 +191,6 @@ ROUTES = [
     web.get("/deliveries", deliveries),
     web.get(r"/deliveries/{id:[0-9]{1,18}}", delivery),
     web.get(r"/stock/{id:[0-9]{1,18}}", variant),
+    web.get("/runs", runs),
+    web.get(r"/runs/{id:[0-9]{1,18}}", run),
 ]

@@ -19,7 +19,22 @@ CONNECTION = {
     "reauth_required": ("bad", "✕", "needs new credentials"),
     "disconnected": ("quiet", "○", "disconnected"),
 }
-RUN = {"ok": ("good", "●", "ok"), "failed": ("bad", "✕", "failed"), None: ("quiet", "…", "running or died")}
+# outcome of a run -> the same
+RUN = {
+    "ok": ("good", "●", "ok"),
+    "failed": ("bad", "✕", "failed"),
+    "died": ("bad", "✕", "died"),
+    "lost_lease": ("warn", "▲", "lost its lease"),
+    "put_off": ("quiet", "…", "put off"),
+    "running": ("quiet", "…", "running"),
+}
+# level of a line that a run said -> the same
+LEVEL = {
+    "info": ("quiet", "○", "info"),
+    "warning": ("warn", "▲", "warning"),
+    "error": ("bad", "✕", "error"),
+    "critical": ("bad", "✕", "critical"),
+}
 INTAKE = {
     "ship": "ship",
     "reserve_only": "reserve only",
@@ -57,6 +72,22 @@ def took(run: Mapping[str, Any]) -> str:
         return NOTHING
     seconds = (run["finished_at"] - run["started_at"]).total_seconds()
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def at(moment: datetime) -> Markup:
+    """A time to the millisecond, the day in its title: lines of a log are compared with each other."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        f"{utc:%Y-%m-%d %H:%M:%S}",
+        utc.time().isoformat(timespec="milliseconds"),
+    )
+
+
+def about(line: Mapping[str, Any]) -> str:
+    """What a line of a log is about, but for its order: "effect 7, code rate_limited"."""
+    named = {"effect": line["effect_id"], "attempt": line["attempt"], **line["fields"]}
+    return ", ".join(f"{event(name)} {value}" for name, value in named.items() if value not in (None, ""))
 
 
 def counts(detail: Mapping[str, Any]) -> str:

@@ -139,20 +139,6 @@ async def newest_orders(
     )
 
 
-async def newest_runs(tx: Connection, merchants: Sequence[int], limit: int) -> Rows:
-    """The last runs of jobs, those over many merchants (merchant 0) included."""
-    return await _rows(
-        tx,
-        """SELECT r.* FROM unnest($1::bigint[]) AS m (id)
-           CROSS JOIN LATERAL (SELECT run_id, connection_id, kind, started_at, finished_at, outcome,
-             detail, error
-             FROM runs WHERE merchant_id = m.id ORDER BY started_at DESC LIMIT $2) r
-           ORDER BY r.started_at DESC, r.run_id DESC LIMIT $2""",
-        [0, *merchants],
-        limit,
-    )
-
-
 async def scarce_stock(tx: Connection, limit: int) -> Rows:
     """Variants with the least that is free, over all locations."""
     return await _rows(

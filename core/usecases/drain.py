@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from core.connector import Delivery, NamesAccount, NoticesFields, Problem, Reading, Unreadable
 from core.errors import FairwayError
 from core.hub import Account, Hub
-from core.log import get_log
+from core.log import get_log, keep_lines
 from core.store import deliveries
 from core.store.database import RETRYABLE, Row
 from core.store.deliveries import Claimed
 from core.store.orders import Outrun
-from core.usecases.apply_slice import Applied, Item, apply_slice
+from core.usecases.apply_slice import Applied, apply_slice
+from core.usecases.fold_slice import Item
+from core.usecases.run_log import counts_of, recorded
 
 MAX_TRIES = 5  # claims of one delivery before it is parked
 SLICE = 300  # deliveries applied in one transaction
@@ -39,7 +42,11 @@ class Drained:
 
 
 async def drain(hub: Hub, *, limit: int = SLICE) -> Drained:
-    """Claim and apply one slice. `claimed` is 0 when there is nothing to do."""
+    """Claim and apply one slice. `claimed` is 0 when there is nothing to do.
+
+    What is written in one transaction is one run: a slice that went well, a delivery that failed alone.
+    """
+    started = hub.clock()
     async with hub.database.transaction([]) as tx:
         claimed = await deliveries.claim(tx, limit, hub.settings.lease_s)
     done = Drained(claimed=len(claimed))
@@ -51,28 +58,31 @@ async def drain(hub: Hub, *, limit: int = SLICE) -> Drained:
     if suspects[1:]:
         async with hub.database.transaction({item.merchant_id for item in suspects}) as tx:
             await deliveries.give_back(tx, suspects[1:], uncount=True)
-    for batch in (fresh, suspects[:1]):
-        if batch:
-            await _drain_batch(hub, batch, done)
+    with keep_lines():
+        for batch in (fresh, suspects[:1]):
+            if batch:
+                await _drain_batch(hub, batch, started, done)
     return done
 
 
-async def _drain_batch(hub: Hub, claimed: Sequence[Claimed], done: Drained) -> None:
+async def _drain_batch(hub: Hub, claimed: Sequence[Claimed], started: datetime, done: Drained) -> None:
     try:
         items = await _read(hub, claimed)
-        applied = await _apply(hub, items)
+        applied = await _apply(hub, items, started)
     except Exception as error:
         if isinstance(error, RETRYABLE):
-            async with hub.database.transaction({item.merchant_id for item in claimed}) as tx:
+            merchants = {item.merchant_id for item in claimed}
+            async with recorded(hub, "drain", merchants, started) as (tx, about):
                 await deliveries.give_back(tx, claimed, uncount=True)
+                about.counts, about.error = {"given_back": len(claimed)}, type(error).__name__
             raise
         if len(claimed) > 1:
             middle = len(claimed) // 2
-            await _drain_batch(hub, claimed[:middle], done)
-            await _drain_batch(hub, claimed[middle:], done)
+            await _drain_batch(hub, claimed[:middle], started, done)
+            await _drain_batch(hub, claimed[middle:], started, done)
             return
         done.failed += 1
-        await _set_back(hub, claimed[0], error)
+        await _set_back(hub, claimed[0], started, error)
     else:
         done.applied.add(applied)
 
@@ -96,7 +106,7 @@ async def _read(hub: Hub, claimed: Sequence[Claimed]) -> list[Item]:
         else:
             reading = account.connector.read(delivery, account.overrides)
         if foreign := _foreign(account, delivery):
-            log.error("a delivery is of another account", extra={"fields": {"delivery": row["delivery_id"]}})
+            log.error("a delivery is of another account", extra={"fields": _about(by_id[row["delivery_id"]])})
             reading = foreign
         if row["delivery_id"] % SAMPLE == 0 and isinstance(account.connector, NoticesFields):
             await _notice(hub, row, account.connector.unread(delivery))
@@ -135,12 +145,15 @@ async def _notice(hub: Hub, row: Row, paths: Sequence[str]) -> None:
         await deliveries.note_unread(tx, {(*key, path[:200]): row["delivery_id"] for path in paths[:50]})
 
 
-async def _apply(hub: Hub, items: Sequence[Item]) -> Applied:
+async def _apply(hub: Hub, items: Sequence[Item], started: datetime) -> Applied:
     """Apply a slice; the same again after a deadlock, or when another worker stored one of its orders first."""
     for attempt in range(SAME_AGAIN):
         try:
-            async with hub.database.transaction({item.claimed.merchant_id for item in items}) as tx:
-                applied = await apply_slice(tx, items, hub.clock())
+            merchants = {item.claimed.merchant_id for item in items}
+            async with recorded(hub, "drain", merchants, started) as (tx, about):
+                applied = await apply_slice(tx, items, hub.registry, hub.clock())
+                about.counts = {"claimed": len(items), **counts_of(applied)}
+                _say_parked(items)
         except (Outrun, *RETRYABLE) as error:
             if attempt == SAME_AGAIN - 1:
                 raise
@@ -151,25 +164,43 @@ async def _apply(hub: Hub, items: Sequence[Item]) -> Applied:
                 await hub.wake.ring("relevel")
             if applied.fetches:
                 await hub.wake.ring("fetch")
+            if applied.effects:
+                await hub.wake.ring("effect")
             return applied
     raise AssertionError  # the loop returns or raises
 
 
-async def _set_back(hub: Hub, item: Claimed, error: Exception) -> None:
+def _say_parked(items: Sequence[Item]) -> None:
+    for item in items:
+        if isinstance(item.reading, Unreadable):
+            why = [{"code": reason.code, "reason": reason.message} for reason in item.reading.reasons[:1]]
+            log.warning("a delivery was parked", extra={"fields": {**_about(item.claimed), **dict(*why)}})
+
+
+def _about(item: Claimed) -> dict[str, int]:
+    return {
+        "merchant": item.merchant_id,
+        "connection": item.connection_id,
+        "delivery": item.delivery_id,
+        "attempt": item.attempts,
+    }
+
+
+async def _set_back(hub: Hub, item: Claimed, started: datetime, error: Exception) -> None:
     """One delivery failed by itself: try it again later, or park it when it had its tries."""
     log.warning(
         "a delivery could not be applied",
-        extra={
-            "fields": {"delivery": item.delivery_id, "attempts": item.attempts, "error": type(error).__name__}
-        },
+        extra={"fields": _about(item)},
         exc_info=error,
     )
     said = error.message if isinstance(error, FairwayError) else type(error).__name__
-    async with hub.database.transaction([item.merchant_id]) as tx:
+    async with recorded(hub, "drain", [item.merchant_id], started) as (tx, about):
+        about.counts, about.error = {"claimed": 1}, said
         if item.attempts >= MAX_TRIES:
             reason = {"code": "poison", "pointer": "", "message": f"it failed {MAX_TRIES} times: {said}"}
             rows = await deliveries.load(tx, [item])
             await deliveries.park(tx, [(item, rows[0]["topic"], [reason])], hub.clock())
             await deliveries.finish(tx, [item])
+            log.error("a delivery was parked", extra={"fields": {**_about(item), "code": "poison"}})
         else:
             await deliveries.give_back(tx, [item], uncount=False)

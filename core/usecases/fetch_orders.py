@@ -8,6 +8,7 @@ from datetime import datetime
 from core.connector import PullsOrders
 from core.errors import ChannelError, ErrorCode
 from core.hub import Hub
+from core.log import get_log
 from core.net import drive
 from core.rules.backoff import pause_after
 from core.store import connections, fetches
@@ -17,9 +18,12 @@ from core.usecases.store_page import store_page
 
 BATCH = 50
 
+log = get_log("fetch")
+
 # Refusals that say nothing about one order: the line itself has to wait.
 _LINE_DOWN = (
     ErrorCode.RATE_LIMITED,
+    ErrorCode.PAUSED,
     ErrorCode.UNAUTHORIZED,
     ErrorCode.UNAVAILABLE,
     ErrorCode.TIMEOUT,
@@ -54,6 +58,20 @@ async def fetch_orders(hub: Hub, lease: Lease) -> Fetched:
                     raise
                 done.failed += 1
                 pause = pause_after(error, want.attempts)
+                log.warning(
+                    "an order could not be fetched",
+                    extra={
+                        "fields": {
+                            "merchant": lease.merchant_id,
+                            "connection": lease.connection_id,
+                            "order": want.channel_order_id,
+                            "attempt": want.attempts,
+                            "code": error.code,
+                            "channel_says": error.message,
+                            "again_in_s": pause.total_seconds(),
+                        }
+                    },
+                )
                 async with hub.database.transaction([lease.merchant_id]) as tx:
                     await fetches.put_off(tx, lease, want, hub.clock() + pause, str(error))
                 continue

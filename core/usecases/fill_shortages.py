@@ -8,6 +8,7 @@ from core.rules.shelves import LineStock, Shelves
 from core.store import connections, listings, orders, stock
 from core.store.database import Connection
 from core.store.stock import Entry
+from core.usecases.run_log import recorded
 
 BATCH = 200
 
@@ -18,8 +19,10 @@ async def fill_shortages(hub: Hub) -> int:
         merchants = await stock.merchants_short(tx, await connections.merchant_ids(tx))
     filled = 0
     for merchant_id in merchants:
-        async with hub.database.transaction([merchant_id]) as tx:
-            filled += await _fill(tx, merchant_id, hub)
+        async with recorded(hub, "fill", [merchant_id], hub.clock(), merchant_id=merchant_id) as (tx, about):
+            units = await _fill(tx, merchant_id, hub)
+            about.counts = {"units": units} if units else {}
+        filled += units
     return filled
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, is_dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.errors import ChannelError, FairwayError, Recovery
 from core.hub import Hub
-from core.log import get_log
+from core.log import get_log, keep_lines
 from core.rules.backoff import pause_after
 from core.store import connections, runs, schedule
-from core.store.database import RETRYABLE
+from core.store.database import RETRYABLE, declare
 from core.store.schedule import Lease
+from core.usecases.run_log import Run, counts_of, flush, flushed, store_lines
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # due only when rung
 
@@ -27,45 +29,81 @@ class LostLease(Exception):
     """Another worker has taken over this work; what we found is thrown away."""
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a run ended (`core.store.runs.finish` knows the outcomes), and when its work is due again."""
+
+    outcome: str
+    due: datetime = NEVER
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
 async def run_due(hub: Hub, kind: str, work: Work, next_due: NextDue, *, limit: int = 4) -> int:
     """Claim due work of *kind* and do it; returns how many pieces were claimed.
 
-    A channel's refusal of the credentials pauses the connection (`reauth_required`) and drops nothing.
+    A run is written with its claim, so that one whose worker dies is seen. A channel's refusal of the credentials
+    pauses the connection (`reauth_required`) and drops nothing.
     """
     async with hub.database.transaction([]) as tx:
         leases = await schedule.claim(tx, [kind], hub.clock(), hub.settings.lease_s, limit)
-    for lease in leases:
-        await _run(hub, lease, work, next_due)
+        if not leases:
+            return 0
+        await declare(tx, {lease.merchant_id for lease in leases})
+        begun = [(lease.merchant_id, lease.connection_id) for lease in leases]
+        ids = await runs.start(tx, kind, begun, hub.clock())
+    # Side by side: a slow channel holds up no other one.
+    ends = await asyncio.gather(
+        *(_run(hub, lease, ids[lease.merchant_id, lease.connection_id], work, next_due) for lease in leases),
+        return_exceptions=True,
+    )
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
     return len(leases)
 
 
-async def _run(hub: Hub, lease: Lease, work: Work, next_due: NextDue) -> None:
+async def _run(hub: Hub, lease: Lease, run_id: int, work: Work, next_due: NextDue) -> None:
     started = hub.clock()
-    try:
-        result = await work(hub, lease)
-    except LostLease:
-        log.info(
-            "a lease was lost", extra={"fields": {"kind": lease.kind, "connection": lease.connection_id}}
-        )
-    except ChannelError as error:
-        await _failed(hub, lease, started, error)
-    except FairwayError as error:
-        await _release(hub, lease, started, hub.clock() + timedelta(minutes=1), "failed", {}, str(error))
-    except RETRYABLE:
-        raise
-    except Exception as error:
-        log.exception(
-            "work failed", extra={"fields": {"kind": lease.kind, "connection": lease.connection_id}}
-        )
-        pause = timedelta(seconds=min(900, 5 * 2 ** min(lease.failures, 8)))
-        await _release(hub, lease, started, hub.clock() + pause, "failed", {}, type(error).__name__)
-    else:
-        detail = asdict(result) if is_dataclass(result) and not isinstance(result, type) else {}
-        await _release(hub, lease, started, await next_due(hub, lease, result), "ok", detail, "")
+    about = {"merchant": lease.merchant_id, "connection": lease.connection_id}
+    with keep_lines() as said:
+        run = Run(lease.merchant_id, lease.connection_id, run_id, said)
+        try:
+            async with flushed(hub, run):
+                result = await work(hub, lease)
+        except LostLease:
+            end = _End("lost_lease")
+            log.warning("%s lost its lease to another worker", lease.kind, extra={"fields": about})
+        except ChannelError as error:
+            end = await _refused(hub, lease, error)
+        except FairwayError as error:
+            log.warning("%s failed", lease.kind, extra={"fields": {**about, "error": str(error)}})
+            end = _End("failed", hub.clock() + timedelta(minutes=1), error=str(error))
+        except RETRYABLE as error:
+            what = {**about, "error": type(error).__name__}
+            log.warning("%s was broken off: the database", lease.kind, extra={"fields": what})
+            await flush(hub, run)
+            raise
+        except Exception as error:
+            log.exception("%s failed", lease.kind, extra={"fields": about})
+            pause = timedelta(seconds=min(900, 5 * 2 ** min(lease.failures, 8)))
+            end = _End("failed", hub.clock() + pause, error=type(error).__name__)
+        else:
+            counts = counts_of(result)
+            log.info("%s is done", lease.kind, extra={"fields": {**about, **counts}})
+            end = _End("ok", await next_due(hub, lease, result), counts)
+        await _release(hub, lease, run, started, end)
 
 
-async def _failed(hub: Hub, lease: Lease, started: datetime, error: ChannelError) -> None:
+async def _refused(hub: Hub, lease: Lease, error: ChannelError) -> _End:
+    """What follows from a channel's refusal. Waiting because it asked for it is no failure."""
     pause = pause_after(error, lease.failures)
+    about = {
+        "merchant": lease.merchant_id,
+        "connection": lease.connection_id,
+        "code": error.code,
+        "channel_says": error.message,
+    }
     due = hub.clock() + pause
     if error.recovery is Recovery.REAUTHORIZE:
         due = NEVER
@@ -78,22 +116,40 @@ async def _failed(hub: Hub, lease: Lease, started: datetime, error: ChannelError
                 "The channel does not accept these credentials any more. Link the account again; nothing is lost.",
             )
         hub.forget(lease.merchant_id, lease.connection_id)
-    await _release(hub, lease, started, due, "failed", {"code": error.code}, str(error))
+        log.error("the connection is paused until its account is linked again", extra={"fields": about})
+    elif error.recovery is Recovery.WAIT:
+        log.warning(
+            "%s is put off", lease.kind, extra={"fields": {**about, "again_in_s": pause.total_seconds()}}
+        )
+        return _End("put_off", due, {"code": error.code}, str(error))
+    else:
+        log.warning(
+            "%s failed and is tried again",
+            lease.kind,
+            extra={"fields": {**about, "failures": lease.failures + 1, "again_in_s": pause.total_seconds()}},
+        )
+    return _End("failed", due, {"code": error.code}, str(error))
 
 
-async def _release(
-    hub: Hub,
-    lease: Lease,
-    started: datetime,
-    due: datetime,
-    outcome: str,
-    detail: dict[str, Any],
-    error: str,
-) -> None:
-    async with hub.database.transaction([lease.merchant_id]) as tx:
-        await schedule.release(tx, lease, due, failed=outcome == "failed", error=error)
-        if outcome == "failed" or any(detail.values()):
-            run_id = await runs.start(tx, lease.merchant_id, lease.connection_id, lease.kind, started)
-            await runs.finish(
-                tx, lease.merchant_id, run_id, hub.clock(), outcome=outcome, detail=detail, error=error
-            )
+async def _release(hub: Hub, lease: Lease, run: Run, started: datetime, end: _End) -> None:
+    """Give the lease back and write how the run ended, with its last lines."""
+    async with hub.database.transaction(run.merchants()) as tx:
+        ours = end.outcome != "lost_lease" and await schedule.release(
+            tx,
+            lease,
+            end.due,
+            failed=end.outcome == "failed",
+            put_off=end.outcome == "put_off",
+            error=end.error,
+        )
+        await runs.finish(
+            tx,
+            lease.merchant_id,
+            run.run_id,
+            started,
+            hub.clock(),
+            outcome=end.outcome if ours else "lost_lease",
+            detail=end.detail,
+            error=end.error,
+        )
+        await store_lines(tx, run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.connector import ListsCatalog
+from core.connector import CatalogPage, ListsCatalog
 from core.errors import ChannelError, ErrorCode
 from core.hub import Hub
 from core.net import drive
@@ -44,9 +44,13 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
                 )
     cursor: str | None = None
     seen: set[str] = set()
+    before: CatalogPage | None = None
     count = matched = 0
     while True:
         page = await drive(connector.pull_catalog(cursor), line)
+        if before and page.listings and page.listings == before.listings:
+            raise ChannelError(ErrorCode.UNEXPECTED, "the channel gives the same page of its catalogue again")
+        before = page
         found = [
             item.model_copy(update={"sku": tidy_sku(item.sku) or None}) if item.sku else item
             for item in page.listings
@@ -68,7 +72,7 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
         if page.next_cursor is None:
             break
         cursor = page.next_cursor
-        if cursor in seen or len(seen) > MAX_PAGES:
+        if cursor in seen or len(seen) >= MAX_PAGES - 1:
             raise ChannelError(ErrorCode.UNEXPECTED, "the catalogue's pages do not come to an end")
         seen.add(cursor)
     async with hub.database.transaction([lease.merchant_id]) as tx:

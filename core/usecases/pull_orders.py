@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
-from core.connector import PullsOrders, Window
+from core.connector import Page, PullsOrders, Window
 from core.errors import ChannelError, ErrorCode
+from core.flow import Response
 from core.hub import Hub
-from core.net import drive
+from core.log import get_log
+from core.net import Line, drive
 from core.store import connections, levels, runs, schedule
 from core.store.database import Connection
 from core.store.schedule import Lease, held
@@ -18,7 +22,9 @@ from core.usecases.store_page import store_page
 OVERLAP = timedelta(minutes=10)  # rows that become visible late, clocks that differ
 FIRST_LOOK = timedelta(days=30)
 MAX_PAGES = 10_000
-UNSEEN_PATIENCE = timedelta(minutes=2)  # how long a sale seen only in a count may take to reach a pull
+CLOCKS_APART = timedelta(days=1)  # a Date that differs more is a cache's, or nobody's
+
+log = get_log("pull")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +46,43 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
         checkpoint = await runs.checkpoint(tx, lease.merchant_id, lease.connection_id, "orders")
     if linked.status != "active" or not isinstance(account.connector, PullsOrders):
         return Pulled(0, 0, 0)
+    line, theirs = _with_their_clock(line, hub)
     until = hub.clock()
     since = checkpoint[0] - OVERLAP if checkpoint else min(until, linked.stock_since) - FIRST_LOOK
     window = Window(since=since, until=until + OVERLAP)
     cursor: str | None = None
     seen: set[str] = set()
+    before: Page | None = None
     pages = items = new = 0
     while True:
         page = await drive(account.connector.pull_orders(window, cursor), line)
-        pages, items = pages + 1, items + len(page.items)
+        until = min([until, *theirs[:1]])
+        if before is None and until - OVERLAP < window.since:
+            # Their clock was set back: what changes now is dated before all that we have seen.
+            window = replace(window, since=until - OVERLAP)
+            continue
+        _check_progress(page, before)
+        before, pages, items = page, pages + 1, items + len(page.items)
         last = page.next_cursor is None
         async with hub.database.transaction([lease.merchant_id]) as tx:
             if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
                 raise LostLease
-            new += await store_page(tx, account, page, "pull", hub.clock())
+            fresh = await store_page(tx, account, page, "pull", hub.clock())
             if last and not await _advance(hub, tx, lease, checkpoint, until):
                 raise LostLease
+        new += fresh
+        log.info(
+            "a page was stored",
+            extra={
+                "fields": {
+                    "merchant": lease.merchant_id,
+                    "connection": lease.connection_id,
+                    "page": pages,
+                    "items": len(page.items),
+                    "new": fresh,
+                }
+            },
+        )
         await hub.wake.ring("drain")
         if last:
             return Pulled(pages, items, new)
@@ -63,6 +90,37 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
         if cursor in seen or pages >= MAX_PAGES:
             raise ChannelError(ErrorCode.UNEXPECTED, "the channel's pages do not come to an end")
         seen.add(cursor or "")
+
+
+def _check_progress(page: Page, before: Page | None) -> None:
+    if page.next_cursor is None:
+        return
+    if not page.items:
+        raise ChannelError(ErrorCode.UNEXPECTED, "the channel's page is empty, yet it is not the last one")
+    if before and page.items == before.items:
+        raise ChannelError(ErrorCode.UNEXPECTED, "the channel gives the same page again")
+
+
+def _with_their_clock(line: Line, hub: Hub) -> tuple[Line, list[datetime]]:
+    """*line*, and the channel's own time at each answer that tells it: changes are dated by that clock."""
+    theirs: list[datetime] = []
+
+    async def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+        response = await line.send(method, url, headers, body)
+        told = _date(response)
+        if told is not None and abs(told - hub.clock()) < CLOCKS_APART:
+            theirs.append(told)
+        return response
+
+    return replace(line, send=send), theirs
+
+
+def _date(response: Response) -> datetime | None:
+    try:
+        told = parsedate_to_datetime(response.headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return told if told.tzinfo else None
 
 
 async def _advance(
@@ -83,7 +141,7 @@ async def _advance(
     )
     if moved and checkpoint:
         # A pull that began well after these units went missing has found no order for them.
-        before = checkpoint[0] - UNSEEN_PATIENCE
+        before = checkpoint[0] - timedelta(seconds=hub.settings.unseen_patience_s)
         await levels.forget_unseen(tx, lease.merchant_id, lease.connection_id, before, hub.clock())
     return moved
 

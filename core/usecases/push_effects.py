@@ -26,7 +26,7 @@ from core.model.fulfillment import (
 from core.model.tracking import TrackingStatus
 from core.net import Line, drive
 from core.rules.effects import DONE, MAX_VANISHED, Settled, settle
-from core.store import connections, fulfillments, outbox
+from core.store import connections, fulfillments, outbox, schedule
 from core.store.connections import Linked
 from core.store.database import Connection, Row
 from core.store.outbox import Claimed
@@ -34,7 +34,7 @@ from core.store.schedule import Lease, held
 from core.usecases.lease import NEVER, LostLease
 from core.usecases.store_page import store_page
 
-AT_ONCE = 8  # wishes told side by side, each of another entity
+AT_ONCE = 16  # wishes told side by side, each of another entity
 
 # Refusals that are about the whole line: the next wish would be refused alike.
 _LINE_DOWN = (Recovery.WAIT, Recovery.REAUTHORIZE)
@@ -71,7 +71,7 @@ async def push_effects(hub: Hub, lease: Lease) -> Told:
     account = await hub.account(lease.merchant_id, lease.connection_id)
     while True:
         async with hub.database.transaction([lease.merchant_id]) as tx:
-            if not await held(tx, lease):
+            if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
                 raise LostLease
             linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
             kinds = told_kinds(linked, account.connector)

@@ -16,7 +16,7 @@ from core.log import get_log
 from core.model.inventory import StockWrite, StockWritten
 from core.net import Line, drive
 from core.rules.backoff import pause_after
-from core.store import connections, levels
+from core.store import connections, levels, schedule
 from core.store.database import Row
 from core.store.schedule import Lease, held
 from core.usecases.lease import NEVER, LostLease
@@ -54,7 +54,7 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
     done = Pushed()
     while True:
         async with hub.database.transaction([lease.merchant_id]) as tx:
-            if not await held(tx, lease):
+            if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
                 raise LostLease
             linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
             connector = hub.connector(linked.channel)

@@ -10,6 +10,7 @@ from core.hub import Hub
 from core.rules.stock import Level, desired_level
 from core.store import levels, schedule
 from core.store.database import declare
+from core.usecases.run_log import recorded
 
 SLICE = 500  # variants levelled in one transaction
 
@@ -23,11 +24,11 @@ class Releveled:
 async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
     """Level one slice of dirty variants and make the channels due that have to be told."""
     now: datetime = hub.clock()
-    async with hub.database.transaction([]) as tx:
+    async with recorded(hub, "relevel", [], now) as (tx, about):
         dirty = await levels.take_dirty(tx, limit)
         if not dirty:
             return Releveled(0, 0)
-        await declare(tx, {merchant_id for merchant_id, _ in dirty})
+        await declare(tx, {0, *(merchant_id for merchant_id, _ in dirty)})
         rows = [
             {**dict(row), "desired": desired_level(row["free"])}
             for row in await levels.free_by_level(tx, dirty)
@@ -38,6 +39,7 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
             await schedule.ring(tx, "push", told, now)
         if rows:
             await levels.put_desired(tx, rows, now)
+        about.counts = {"variants": len(dirty), "to_tell": len(told)}
     if told:
         await hub.wake.ring("push")
     return Releveled(len(dirty), len(told))

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from replay_rig import Running, run_hub
-from simulators.easypost import EasyPostSimulator
 
 from console.demo import shops as world
 from console.demo.shops import Shops
@@ -18,6 +17,7 @@ from core.usecases.count_stock import Counted, count_stock
 from core.usecases.link_account import link_account, subscribe
 from jobs.work import Worker
 from simulators.courier import Courier
+from simulators.easypost import EasyPostSimulator
 from simulators.serving import serve
 from simulators.shopify import ShopifySimulator
 from simulators.woocommerce import WooCommerceSimulator
@@ -101,11 +101,12 @@ async def _linked(hub: Hub, running: Running, shops: Shops) -> Loop:
     )  # fmt: skip
     woocommerce = await link_account(
         hub, merchant="loop", channel="woocommerce", name="two",
-        settings={"base_url": shops.urls[1]},
+        settings={"base_url": shops.urls[1], "calls_per_s": world.CALLS_PER_S},
         credentials={"consumer_key": world.KEY, "consumer_secret": world.SECRET, "webhook_secret": world.HOOK_SECRET},
     )  # fmt: skip
     easypost = await link_account(
-        hub, merchant="loop", channel="easypost", name="three", settings={"base_url": shops.urls[2]},
+        hub, merchant="loop", channel="easypost", name="three",
+        settings={"base_url": shops.urls[2], "calls_per_s": world.CALLS_PER_S},
         credentials={"api_key": world.CARRIER_KEY, "webhook_secret": world.CARRIER_SECRET},
     )  # fmt: skip
     await subscribe(hub, easypost, running.url)

@@ -85,7 +85,7 @@ async def test_a_zombie_whose_lease_was_taken_writes_nothing(rig: Rig) -> None:
     async with rig.hub.database.transaction([]) as tx:
         await deliveries.claim(tx, 10, 30.0)  # somebody else takes over
 
-    applied = await drain_module._apply(rig.hub, items)
+    applied = await drain_module._apply(rig.hub, items, rig.clock())
 
     assert applied.applied == 0
     assert await rig.admin.fetchval("SELECT count(*) FROM orders") == 0

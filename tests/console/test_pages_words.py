@@ -1,0 +1,43 @@
+"""The words of the status pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.pages import words
+
+
+@pytest.mark.parametrize(
+    ("health", "needs", "said"),
+    [
+        ([], 0, "No shop is connected yet."),
+        (["active"], 0, "Your connection is healthy; nothing needs you."),
+        (["active", "active"], 3, "All 2 connections are healthy; 3 things need you."),
+        (["active", "failing"], 1, "1 of 2 connections is healthy; 1 thing needs you."),
+        (["reauth_required"], 1, "Your connection is not healthy; 1 thing needs you."),
+    ],
+)
+def test_the_state_is_one_sentence(health: list[str], needs: int, said: str) -> None:
+    linked = [{"health": word} for word in health]
+
+    _, sentence = words.headline(linked, needs)
+
+    assert sentence == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (59, "59 s"), (61, "1 min"), (7300, "2 h"), (90000, "1 day"), (2e5, "2 days")],
+)
+def test_spans_are_said_as_a_person_says_them(seconds: float, said: str) -> None:
+    assert words.span(seconds) == said
+
+
+@pytest.mark.parametrize("kind", ["not_pushed", "count", "channel_lag", "our_lag", None])
+def test_every_cause_of_a_shortage_has_words(kind: str | None) -> None:
+    row = {"connection_id": 1, "cause": {"kind": kind, "competing_connection": 2} if kind else {}}
+
+    said = words.shortage_cause(row, {1: "Here", 2: "There"})
+
+    assert said.endswith(".")
+    assert (kind is None) == (said == "The cause was not recorded.")
