@@ -44,7 +44,8 @@ def connect(
     given = dict(_pair(item) for item in settings)
     keys = {field: _from_file(value) for field, value in (_pair(item) for item in secrets)}
     fields = (*connector.manifest.credentials, *connector.manifest.webhook_secrets)
-    for kind, words, known in (("secret", keys, fields), ("setting", given, connector.manifest.settings)):
+    known_settings = (*connector.manifest.settings, "calls_per_s")
+    for kind, words, known in (("secret", keys, fields), ("setting", given, known_settings)):
         if unknown := sorted(set(words) - set(known)):
             raise UsageProblem(f"{channel} has no {kind} {unknown[0]!r}.", fix=f"It has {', '.join(known)}.")
     for field in fields:

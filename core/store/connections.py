@@ -190,6 +190,31 @@ async def find_hook(tx: Connection, token: str) -> tuple[int, int] | None:
     return (row["merchant_id"], row["connection_id"]) if row else None
 
 
+async def find_account(tx: Connection, merchant_id: int, channel: str, account: str) -> Linked | None:
+    """The merchant's connection to an account, whatever its status."""
+    row = await tx.fetchrow(
+        f"{_LINKED} WHERE merchant_id = $1 AND channel = $2 AND account = $3 ORDER BY connection_id DESC LIMIT 1",
+        merchant_id,
+        channel,
+        account,
+    )
+    return _linked(row) if row else None
+
+
+async def link_again(
+    tx: Connection, merchant_id: int, connection_id: int, settings: Mapping[str, str], token: str
+) -> None:
+    """A paused connection works again, with *settings*; *token* leads to it beside those it has."""
+    await tx.execute(
+        """UPDATE connections SET status = 'active', status_message = '', settings = $3
+           WHERE merchant_id = $1 AND connection_id = $2""",
+        merchant_id,
+        connection_id,
+        dict(settings),
+    )
+    await tx.execute("INSERT INTO hooks VALUES ($1, $2, $3)", merchant_id, connection_id, token_hash(token))
+
+
 async def replace_token(tx: Connection, merchant_id: int, connection_id: int, token: str) -> None:
     await tx.execute(
         "DELETE FROM hooks WHERE merchant_id = $1 AND connection_id = $2", merchant_id, connection_id

@@ -11,7 +11,7 @@ from core.connector import Subscribes, limits_for
 from core.errors import ChannelError, FairwayError, UsageProblem
 from core.hub import Hub
 from core.net import Line, drive
-from core.store import connections
+from core.store import connections, schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ async def link_account(
     credentials: Mapping[str, str],
     stock_since: datetime | None = None,
 ) -> NewLink:
-    """Link one account of a channel; the merchant is made where new.
+    """Link one account of a channel; the merchant is made where new. An account whose connection is paused or was
+    disconnected works again under its old name, and what waited for it goes on.
 
     *credentials* may hold the channel's webhook secret; without one a secret of ours is made. *stock_since* is when
     the counts were taken that stock starts from (now, when not given). Raises `FairwayError` when the channel
@@ -65,19 +66,27 @@ async def link_account(
         merchant_id = await connections.find_merchant(tx, merchant)
         if merchant_id is None:
             merchant_id = await connections.add_merchant(tx, merchant, hub.settings.inbound, now)
+    kinds = connections.WORK_KINDS if manifest.kind == "channel" else ("probe", "effect")
     async with hub.database.transaction([merchant_id]) as tx:
-        connection_id = await connections.add_connection(
-            tx,
-            merchant_id=merchant_id,
-            channel=channel,
-            name=name,
-            account=account.account,
-            settings={**settings, **account.extra},
-            token=token,
-            stock_since=stock_since or now,
-            now=now,
-            kinds=connections.WORK_KINDS if manifest.kind == "channel" else ("probe", "effect"),
-        )
+        known = await connections.find_account(tx, merchant_id, channel, account.account)
+        if known is not None and known.status != "active":
+            connection_id = known.connection_id
+            await connections.link_again(tx, merchant_id, connection_id, {**settings, **account.extra}, token)
+            for kind in kinds:  # everything that waited goes on
+                await schedule.ring(tx, kind, [(merchant_id, connection_id)], now)
+        else:
+            connection_id = await connections.add_connection(
+                tx,
+                merchant_id=merchant_id,
+                channel=channel,
+                name=name,
+                account=account.account,
+                settings={**settings, **account.extra},
+                token=token,
+                stock_since=stock_since or now,
+                now=now,
+                kinds=kinds,
+            )
         for field in manifest.credentials:
             await connections.put_credential(
                 tx, merchant_id, connection_id, field, "outbound", credentials[field], hub.settings.outbound
@@ -86,7 +95,9 @@ async def link_account(
             await connections.put_credential(
                 tx, merchant_id, connection_id, hook_field, "inbound", hook_secret, hub.settings.inbound
             )
-    await hub.wake.ring("catalog")
+    hub.forget(merchant_id, connection_id)
+    for kind in kinds:
+        await hub.wake.ring(kind)
     return NewLink(merchant_id, connection_id, account.account, token, hook_secret)
 
 

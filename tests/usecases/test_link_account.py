@@ -1,0 +1,105 @@
+"""An account that was paused is linked again: with new keys, under its old name, and nothing that waited is lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+from effects_rig import POST, Carrier, Shop, World, allow_shipments, tell
+from test_ship_order import ship
+from usecase_rig import MUG, Rig
+
+from connectors import discover
+from core.connector import Connector
+from core.errors import UsageProblem
+from core.usecases.link_account import NewLink, link_account
+
+
+@pytest.fixture
+def registry() -> dict[str, Any]:
+    shop: Connector = discover()["woocommerce"]
+    return {"woocommerce": Shop(shop), POST: Carrier()}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+async def rig(fresh: str, make_hub: Callable[..., Any], clock: Any, world: World) -> AsyncIterator[Rig]:
+    admin = await asyncpg.connect(fresh)
+    made = Rig(await make_hub(send=world), clock, admin)
+    await made.open()
+    await made.counted(mug=10)
+    yield made
+    assert await made.violations() == {}
+    await admin.close()
+
+
+async def link(rig: Rig, *, merchant: str = "Mia", name: str = "shop", **settings: str) -> NewLink:
+    return await link_account(
+        rig.hub,
+        merchant=merchant,
+        channel="woocommerce",
+        name=name,
+        settings={"base_url": "https://shop.example", **settings},
+        credentials={"consumer_key": "k", "consumer_secret": "s"},
+    )
+
+
+async def test_what_waited_for_a_paused_account_is_told_once_it_is_linked_again(
+    rig: Rig, world: World
+) -> None:
+    first = await link(rig)
+    await allow_shipments(rig, first.connection_id)
+    await rig.deliver(rig.order(1, (MUG, 1)), connection=first.connection_id)
+    await rig.drain()
+    world.refuse = [401]
+    await ship(rig, 1)
+    await tell(rig)
+    paused = await rig.admin.fetchval(
+        "SELECT status FROM connections WHERE connection_id = $1", first.connection_id
+    )
+
+    again = await link(rig, name="another name")
+    await tell(rig)
+
+    assert paused == "reauth_required"
+    assert again.connection_id == first.connection_id
+    assert len(world.shipments) == 1
+    row = await rig.admin.fetchrow(
+        "SELECT status, name FROM connections WHERE connection_id = $1", first.connection_id
+    )
+    assert row is not None
+    assert tuple(row.values()) == ("active", "shop")
+    assert (
+        await rig.admin.fetchval("SELECT count(*) FROM hooks WHERE connection_id = $1", first.connection_id)
+        == 2
+    )
+
+
+async def test_an_account_that_works_is_linked_once(rig: Rig) -> None:
+    await link(rig)
+
+    with pytest.raises(UsageProblem, match="is linked already"):
+        await link(rig, name="another name")
+
+
+async def test_another_merchant_cannot_take_a_paused_account(rig: Rig) -> None:
+    await link(rig)
+    await rig.admin.execute("UPDATE connections SET status = 'reauth_required'")
+
+    with pytest.raises(UsageProblem, match="is linked already"):
+        await link(rig, merchant="Noa")
+
+
+async def test_a_rate_that_is_no_number_is_refused_before_anything_is_asked(rig: Rig, world: World) -> None:
+    world.asked.clear()
+
+    with pytest.raises(UsageProblem, match="calls_per_s"):
+        await link(rig, calls_per_s="fast")
+
+    assert world.asked == []
