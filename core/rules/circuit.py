@@ -12,6 +12,7 @@ from core.errors import ErrorCode
 from core.rules.backoff import LONGEST_S, seconds_until
 
 TRIPS_AT = 5  # failures in a row
+BURST_S = 2.0  # over so long at least: calls side by side that fail at one moment are one mishap, no outage
 FIRST_S = 30.0  # how long it stays open at first; doubles with every try that fails
 PROBE_S = (
     30.0  # how long a try may take before it counts as lost with its worker; longer than any call's deadline
@@ -22,11 +23,12 @@ FAILURES = (ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT, ErrorCode.NOT_SENT, ErrorC
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A connection whose last call failed, the *failures*-th in a row. Nobody calls before *open_until*; then one may
-    try, alone until *probing_until*.
+    """A connection whose last call failed, the *failures*-th in a row since *failing_since*. Nobody calls before
+    *open_until*; then one may try, alone until *probing_until*.
     """
 
     failures: int
+    failing_since: datetime
     open_until: datetime
     probing_until: datetime
     last_error: str = ""
@@ -53,7 +55,9 @@ def failed(circuit: Circuit, now: datetime, error: str) -> Circuit:
     if circuit.tripped and seconds_until(circuit.open_until, now):
         return circuit
     failures = circuit.failures + 1
-    return Circuit(failures, now + timedelta(seconds=_open_s(failures)), now, error)
+    if not circuit.tripped and now - circuit.failing_since < timedelta(seconds=BURST_S):
+        failures = min(failures, TRIPS_AT - 1)
+    return Circuit(failures, circuit.failing_since, now + timedelta(seconds=_open_s(failures)), now, error)
 
 
 def _open_s(failures: int) -> float:

@@ -11,7 +11,7 @@ from core.store.database import Connection
 
 async def find(tx: Connection, merchant_id: int, connection_id: int) -> Circuit | None:
     row = await tx.fetchrow(
-        """SELECT failures, open_until, probing_until, last_error FROM circuits
+        """SELECT failures, failing_since, open_until, probing_until, last_error FROM circuits
            WHERE merchant_id = $1 AND connection_id = $2""",
         merchant_id,
         connection_id,
@@ -24,10 +24,10 @@ async def count_failure(
 ) -> Circuit:
     """A call failed; returns the circuit after it."""
     [row] = await tx.fetch(
-        """INSERT INTO circuits AS c (merchant_id, connection_id, failures, open_until, probing_until)
-           VALUES ($1, $2, 0, $3, $3)
+        """INSERT INTO circuits AS c (merchant_id, connection_id, failures, failing_since, open_until, probing_until)
+           VALUES ($1, $2, 0, $3, $3, $3)
            ON CONFLICT (merchant_id, connection_id) DO UPDATE SET failures = c.failures
-           RETURNING failures, open_until, probing_until, last_error""",
+           RETURNING failures, failing_since, open_until, probing_until, last_error""",
         merchant_id,
         connection_id,
         now,

@@ -1,4 +1,4 @@
-"""Circuits: five failures in a row open one, one caller at a time tries, pauses double up to a quarter of an hour."""
+"""Circuits: five failures in a row, not of one moment, open one, one caller at a time tries, pauses double up to a quarter of an hour."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from hypothesis import strategies as st
 
 from core.errors import RECOVERY, ErrorCode, Recovery
 from core.rules.backoff import LONGEST_S
-from core.rules.circuit import FAILURES, FIRST_S, PROBE_S, TRIPS_AT, Circuit, failed, probing, seconds_shut
+from core.rules.circuit import (
+    BURST_S,
+    FAILURES,
+    FIRST_S,
+    PROBE_S,
+    TRIPS_AT,
+    Circuit,
+    failed,
+    probing,
+    seconds_shut,
+)
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-CLOSED = Circuit(0, NOON, NOON)
+CLOSED = Circuit(0, NOON - timedelta(seconds=BURST_S), NOON, NOON)
 
 
 def at(second: float) -> datetime:
@@ -34,6 +44,16 @@ def test_four_failures_hold_nobody_back_and_the_fifth_does_for_half_a_minute() -
 
     assert (four.tripped, seconds_shut(four, NOON)) == (False, 0)
     assert (five.tripped, seconds_shut(five, now)) == (True, FIRST_S)
+
+
+@given(st.lists(st.floats(0, BURST_S - 0.001), min_size=TRIPS_AT, max_size=40).map(sorted))
+def test_any_number_of_failures_within_two_seconds_is_one_mishap(moments: list[float]) -> None:
+    circuit = Circuit(0, NOON, NOON, NOON)
+    for moment in moments:
+        circuit = failed(circuit, at(moment), "timeout")
+
+    assert not circuit.tripped
+    assert failed(circuit, at(BURST_S), "timeout").tripped
 
 
 @given(st.integers(TRIPS_AT, 60))
@@ -65,7 +85,7 @@ def test_while_one_tries_nobody_else_may(count: int, second: float) -> None:
 
 
 def test_a_circuit_that_a_wrong_clock_opened_holds_nobody_back() -> None:
-    wrong = Circuit(TRIPS_AT, at(86400), at(86400))
+    wrong = Circuit(TRIPS_AT, NOON, at(86400), at(86400))
 
     assert seconds_shut(wrong, NOON) == 0
     assert failed(wrong, NOON, "timeout").open_until == at(2 * FIRST_S)

@@ -12,7 +12,7 @@ import pytest
 from core.connector import BudgetTold, Limits
 from core.hub import Hub
 from core.rules.budget import full
-from core.rules.circuit import FIRST_S, TRIPS_AT, seconds_shut
+from core.rules.circuit import BURST_S, FIRST_S, TRIPS_AT, seconds_shut
 from core.store import budgets, circuits
 from core.store.budgets import Family
 from core.store.database import Database
@@ -106,7 +106,9 @@ async def test_failures_at_the_same_moment_are_all_counted(database: Database, c
 async def test_calls_that_were_under_way_when_it_opened_do_not_open_it_longer(
     database: Database, clock: Any
 ) -> None:
-    await asyncio.gather(*[fail(database, clock()) for _ in range(20)])
+    await fail(database, clock())
+    clock.forward(seconds=BURST_S)
+    await asyncio.gather(*[fail(database, clock()) for _ in range(19)])
 
     async with database.transaction([1]) as tx:
         found = await circuits.find(tx, 1, 7)

@@ -78,7 +78,7 @@ INSERT INTO outbox (merchant_id, effect_id, connection_id, kind, entity, subject
 INSERT INTO effect_attempts (merchant_id, effect_id, attempt, connection_id, epoch, started_at)
   VALUES ({m}, {m}, 1, {m}, 1, now());
 INSERT INTO budgets VALUES ({m}, {m}, 'api', 1, 1, 1, now());
-INSERT INTO circuits VALUES ({m}, {m}, 1, now());
+INSERT INTO circuits VALUES ({m}, {m}, 1, now(), now());
 INSERT INTO run_lines (merchant_id, run_id, at, level, message) VALUES ({m}, 1, now(), 'info', 'm');
 """
 

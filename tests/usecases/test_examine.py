@@ -226,7 +226,7 @@ async def test_work_that_is_left_lying_is_told_queue_by_queue(rig: Rig, hub: Hub
            FROM connections, unnest('{pending,rejected}'::text[]) s GROUP BY s""",
         """INSERT INTO parked SELECT $1, delivery_id, connection_id, topic, '[{"code": "x", "message": "x"}]', 1, $2
            FROM deliveries""",
-        """INSERT INTO circuits SELECT $1, min(connection_id), 3, $2::timestamptz + interval '2 hours', $2, 'no answer'
+        """INSERT INTO circuits SELECT $1, min(connection_id), 3, $2, $2::timestamptz + interval '2 hours', $2, 'no answer'
            FROM connections""",
         """UPDATE schedule SET failures = 4, last_error = 'it says no' WHERE merchant_id = $1 AND kind = 'pull'
            AND connection_id = (SELECT min(connection_id) FROM connections) AND $2::timestamptz < now()""",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -17,7 +17,7 @@ from core.flow import Request
 from core.hub import Hub
 from core.meter import BELIEVED_S
 from core.net import Line
-from core.rules.circuit import FIRST_S, PROBE_S, TRIPS_AT
+from core.rules.circuit import BURST_S, FIRST_S, PROBE_S, TRIPS_AT
 from simulators.serving import serve
 
 MakeHub = Callable[..., Awaitable[Hub]]
@@ -57,8 +57,12 @@ async def lines(make_hub: MakeHub, till: Till) -> list[Line]:
 
 
 async def fail(till: Till, line: Line, times: int = TRIPS_AT) -> None:
+    """So many calls fail, the last of them when it cannot be one mishap with the first any more."""
     till.status = 503
-    assert [await outcome(line) for _ in range(times)] == [ErrorCode.UNAVAILABLE] * times
+    for number in range(times):
+        if number == times - 1:
+            cast("Any", line.clock).forward(seconds=BURST_S)
+        assert await outcome(line) == ErrorCode.UNAVAILABLE
 
 
 async def test_after_five_failures_no_worker_calls_for_half_a_minute(
@@ -150,6 +154,17 @@ async def test_failures_count_in_a_row_and_over_all_workers(
     await fail(till, lines[0], TRIPS_AT - 1)
     assert await outcome(lines[0]) == ErrorCode.UNAVAILABLE
     assert await outcome(lines[0]) == ErrorCode.PAUSED
+
+
+async def test_calls_side_by_side_that_fail_at_one_moment_are_one_mishap(
+    lines: list[Line], till: Till
+) -> None:
+    till.status = 503
+    told = await asyncio.gather(*(outcome(lines[0]) for _ in range(3 * TRIPS_AT)))
+    till.status = 200
+
+    assert set(told) == {ErrorCode.UNAVAILABLE}
+    assert await outcome(lines[0]) == "200"
 
 
 async def test_one_connection_that_fails_holds_up_no_other(

@@ -128,6 +128,7 @@ CREATE TABLE circuits (                  -- only connections whose last call fai
   merchant_id    bigint NOT NULL,
   connection_id  bigint NOT NULL,
   failures       integer NOT NULL,      -- in a row
+  failing_since  timestamptz NOT NULL,
   open_until     timestamptz NOT NULL,  -- no call before; then one at a time to see whether it works again
   probing_until  timestamptz NOT NULL DEFAULT '-infinity',
   last_error     text NOT NULL DEFAULT '',
