@@ -144,6 +144,18 @@ async def test_an_answer_that_does_not_come_is_a_timeout(
     assert channel.asked == [path]
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_a_call_cut_off_on_a_connection_that_was_kept_is_not_made_again_behind_our_back(
+    send: Send, channel: Channel, method: str
+) -> None:
+    await send("GET", f"{channel.url}/x", {}, None)
+
+    with pytest.raises(ChannelError):
+        await send(method, f"{channel.url}/cut", {}, None)
+
+    assert channel.asked == ["/x", "/cut"]
+
+
 async def test_an_answer_over_the_cap_is_given_up_even_when_it_came_small(channel: Channel) -> None:
     client = open_client(allow_private_hosts=True)
     patient = sender(client, allow_private_hosts=True, deadline_s=20.0)
@@ -302,9 +314,14 @@ async def test_a_gate_that_closes_between_two_tries_ends_them(registry: dict[str
     assert len(script.asked) == 1
 
 
-async def test_a_key_that_a_channel_repeats_in_its_refusal_is_not_kept(registry: dict[str, Connector]) -> None:
+async def test_a_key_that_a_channel_repeats_in_its_refusal_is_not_kept(
+    registry: dict[str, Connector],
+) -> None:
     secret = WOO["consumer_secret"]
-    refused = {"code": "woocommerce_rest_authentication_error", "message": f"Consumer secret {secret} is wrong"}
+    refused = {
+        "code": "woocommerce_rest_authentication_error",
+        "message": f"Consumer secret {secret} is wrong",
+    }
     line = woo(Script(Response(401, {"content-type": "application/json"}, encode(refused))), registry)
 
     with pytest.raises(ChannelError) as found:

@@ -1,4 +1,4 @@
-"""Circuits: five failures in a row, not of one moment, open one, one caller at a time tries, pauses double up to a quarter of an hour."""
+"""Circuits: five failures in a row, not of one moment, open one; one caller at a time tries, pauses double up to 15 min."""
 
 from __future__ import annotations
 
