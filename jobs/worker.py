@@ -15,6 +15,7 @@ from core.connector import Connector
 from core.hub import open_hub
 from core.log import get_log
 from core.settings import Settings
+from core.store.database import RETRYABLE
 from core.wake import Silent
 from jobs.wake import QUEUE, RedisWake, deserialize, open_redis, serialize
 from jobs.work import KINDS, Worker
@@ -85,8 +86,13 @@ class _Bell:
 
     def _arq(self, worker: Worker) -> ArqWorker:
         async def work(_context: dict[Any, Any], kind: str) -> None:
-            if kind in KINDS:
+            if kind not in KINDS:
+                return
+            try:
                 await worker.spell(kind)
+            except RETRYABLE as error:  # the work stays due; the patrol says when the database is back
+                broken_off = {"kind": kind, "error": type(error).__name__}
+                log.info("a spell was broken off: the database", extra={"fields": broken_off})
 
         return ArqWorker(
             functions=[func(cast("Any", work), name="work", keep_result=0)],
