@@ -18,8 +18,6 @@ from core.store.database import Connection
 from core.store.fulfillments import StoredParcel
 from core.store.outbox import Wish
 
-_NOT_SEEN = Standing(TrackingStatus.PENDING, None, None)  # how every parcel begins
-
 # No channel wants to hear these: a parcel is announced with its fulfillment, and not knowing is no news.
 _NO_NEWS = (TrackingStatus.PENDING, TrackingStatus.UNKNOWN)
 
@@ -45,24 +43,16 @@ async def apply_tracking(
     A number that no parcel has is left alone: the delivery stays, and a tracker made later tells it again.
     """
     parcels = await fulfillments.lock_parcels(tx, {said.number for said in words})
-    standing: dict[int, Standing | None] = {}
-    at: dict[int, StoredParcel] = {}
+    standing: dict[StoredParcel, Standing] = {}
     scans: list[dict[str, Any]] = []
     for said in words:
         for parcel in _of_carrier(parcels.get(said.number, []), said.tracking.carrier):
-            at[parcel.parcel_id] = parcel
-            known = standing.setdefault(parcel.parcel_id, _standing(parcel))
             news = Standing(said.tracking.status, said.tracking.incident, said.tracking.status_at)
-            standing[parcel.parcel_id] = after(known, news)
+            standing[parcel] = after(standing.get(parcel, _standing(parcel)), news)
             scans += _scans(said, parcel)
     if scans:
         await fulfillments.add_scans(tx, scans)
-    now_standing = [
-        (at[parcel_id], now_at)
-        for parcel_id, now_at in sorted(standing.items())
-        if now_at is not None and now_at != _NOT_SEEN
-    ]
-    if not now_standing:
+    if not standing:
         return False
     await fulfillments.put_standing(
         tx,
@@ -75,10 +65,10 @@ async def apply_tracking(
                 "status_at": now_at.at,
                 "doubted_at": now_at.doubted_at,
             }
-            for parcel, now_at in now_standing
+            for parcel, now_at in standing.items()
         ],
     )
-    changed = [(parcel, now_at) for parcel, now_at in now_standing if now_at != _standing(parcel)]
+    changed = [(parcel, now_at) for parcel, now_at in standing.items() if now_at != _standing(parcel)]
     return await _tell(tx, changed, registry, now) if changed else False
 
 
@@ -89,10 +79,9 @@ def _of_carrier(parcels: Sequence[StoredParcel], carrier: str | None) -> Sequenc
     return [parcel for parcel in parcels if parcel.carrier.lower() == carrier.lower()]
 
 
-def _standing(parcel: StoredParcel) -> Standing | None:
+def _standing(parcel: StoredParcel) -> Standing:
     incident = Incident(parcel.incident) if parcel.incident else None
-    standing = Standing(TrackingStatus(parcel.status), incident, parcel.status_at, parcel.doubted_at)
-    return None if standing == _NOT_SEEN else standing
+    return Standing(TrackingStatus(parcel.status), incident, parcel.status_at, parcel.doubted_at)
 
 
 def _scans(said: Said, parcel: StoredParcel) -> list[dict[str, Any]]:
