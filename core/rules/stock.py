@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-CROSSING = timedelta(seconds=10)  # between a sale and a write that may have missed each other
+# A sale and a write so close may have missed each other: where a channel does not compare, the write wiped the sale out.
+CROSSING = timedelta(seconds=10)  # two clocks' times are compared, one of them in whole seconds
+LONGEST_CALL = timedelta(seconds=30)  # a write without an answer had its effect within that time, if ever
 
 
 def quantity_to_write(
@@ -57,16 +59,6 @@ def after_own_sale(level: Level, quantity: int) -> Level:
         return level
     known = min(level.unseen, quantity)
     return Level(predicted=level.predicted - (quantity - known), unseen=level.unseen - known)
-
-
-def crossed(placed_at: datetime | None, confirmed_at: datetime | None) -> bool:
-    """Whether a sale may have fallen between our look and our write, so that the write wiped it out.
-
-    Channels without compare-and-set allow that; the times are two clocks', one of them in whole seconds.
-    """
-    if confirmed_at is None:
-        return False
-    return placed_at is None or abs(placed_at - confirmed_at) <= CROSSING
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.store.database import Connection, Row, columns
@@ -74,6 +74,27 @@ async def lock_of_listings(tx: Connection, merchants: Sequence[int], listings: S
     )
 
 
+async def written_near(
+    tx: Connection, sales: Sequence[tuple[int, int, datetime]], crossing: timedelta, longest_call: timedelta
+) -> set[int]:
+    """Listings of (merchant, listing, placed at) that were being written, answered or not, when they sold: within
+    *crossing* of the time, since it is two clocks' times that are compared.
+    """
+    rows = await tx.fetch(
+        """SELECT DISTINCT k.listing_id FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])
+             AS k (merchant_id, listing_id, placed_at)
+           JOIN push_attempts a USING (merchant_id, listing_id)
+           WHERE a.started_at <= k.placed_at + $4::interval
+             AND coalesce(a.finished_at, a.started_at + $5::interval) >= k.placed_at - $4::interval""",
+        [sale[0] for sale in sales],
+        [sale[1] for sale in sales],
+        [sale[2] for sale in sales],
+        crossing,
+        longest_call,
+    )
+    return {row["listing_id"] for row in rows}
+
+
 async def count_own_sales(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """The channel sold and lowered its own count: `core.rules.stock.after_own_sale`, for levels locked before.
 
@@ -131,7 +152,7 @@ async def claim(
            FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::int[]) AS r (l, loc, s, d, p)
            ON CONFLICT (merchant_id, connection_id, epoch, listing_id, channel_location_id) DO UPDATE SET
              desired_seq = excluded.desired_seq, desired = excluded.desired, predicted = excluded.predicted,
-             started_at = excluded.started_at, finished_at = NULL, outcome = NULL, written = NULL, message = ''""",
+             finished_at = NULL, outcome = NULL, written = NULL, message = ''""",
         merchant_id,
         connection_id,
         epoch,

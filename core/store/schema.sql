@@ -374,6 +374,7 @@ CREATE TABLE push_attempts (             -- written before the call, so that a l
   message              text NOT NULL DEFAULT '',
   PRIMARY KEY (merchant_id, connection_id, epoch, listing_id, channel_location_id)
 );
+CREATE INDEX push_attempts_listing ON push_attempts (merchant_id, listing_id, started_at);
 
 -- Shipments ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.rules.orders import Claim, claim_of
 from core.rules.shelves import LineStock, Shelves
-from core.rules.stock import crossed
+from core.rules.stock import CROSSING, LONGEST_CALL
 from core.store import levels, listings, orders, stock
 from core.store.database import Connection, Row
 from core.store.stock import Entry
@@ -126,18 +126,23 @@ async def _levels(tx: Connection, lines: Sequence[WantedLine]) -> dict[int, Row]
     for row in rows:
         shown.setdefault(row["listing_id"], row)
     sold: dict[int, int] = defaultdict(int)
-    maybe: dict[int, int | None] = defaultdict(lambda: None)
+    blind: list[tuple[int, int, datetime]] = []  # sales where the channel does not compare before it sets
     for line in lines:
         if line.listing_id in shown and line.newly_lowered:
             sold[line.listing_id] += line.newly_lowered
-            level, order = shown[line.listing_id], line.want.order
-            if not line.want.compares and crossed(order.placed_at if order else None, level["confirmed_at"]):
-                maybe[line.listing_id] = level["confirmed"]
+            placed_at = line.want.order.placed_at if line.want.order else None
+            if not line.want.compares:
+                blind.append((line.want.merchant_id, line.listing_id, placed_at or line.want.received_at))
+    crossed = await levels.written_near(tx, blind, CROSSING, LONGEST_CALL) if blind else set()
     if sold:
         await levels.count_own_sales(
             tx,
             [
-                {**dict(shown[listing]), "quantity": quantity, "maybe": maybe[listing]}
+                {
+                    **dict(shown[listing]),
+                    "quantity": quantity,
+                    "maybe": shown[listing]["confirmed"] if listing in crossed else None,
+                }
                 for listing, quantity in sorted(sold.items())
             ],
         )

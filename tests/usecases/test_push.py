@@ -92,6 +92,30 @@ async def test_a_write_whose_answer_was_lost_is_not_taken_for_a_sale(rig: Rig, s
     assert (level["confirmed"], level["unseen"], level["maybe"], level["pending"]) == (90, 0, None, False)
 
 
+async def test_a_sale_wiped_out_by_a_write_whose_answer_was_lost_is_noticed_when_its_order_comes(
+    rig: Rig, shop: Shop
+) -> None:
+    await rig.deliver(rig.order(1, (MUG, 10)), connection=rig.second)
+    await rig.drain()
+    await relevel(rig.hub)
+    shop.sell_before_write = {ITEMS[MUG]: 2}  # between our look and our write
+    shop.lose = 1
+    placed = rig.clock()
+    await rig.push()
+    rig.clock.forward(minutes=20)
+    await rig.push()
+    believed = (await rig.level(rig.first))["predicted"]
+
+    await rig.deliver(rig.order(2, (MUG, 2), placed=placed, changed=placed))
+    await rig.drain()
+    await relevel(rig.hub)
+    await rig.ring_push(rig.first)
+    await rig.push()
+
+    assert believed == 90
+    assert shop.counts[ITEMS[MUG]] == 88
+
+
 async def test_refused_credentials_pause_the_connection_and_keep_what_is_pending(
     rig: Rig, shop: Shop
 ) -> None:

@@ -108,6 +108,7 @@ class Shop:
     lose: int = 0  # so many answers to writes are lost after the write took place
     writes: list[dict[int, int]] = field(default_factory=list)
     sell_before_read: dict[int, int] = field(default_factory=dict)
+    sell_before_write: dict[int, int] = field(default_factory=dict)
 
     async def __call__(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
@@ -121,6 +122,9 @@ class Shop:
             self.sell_before_read.clear()
             asked = parse_qs(urlsplit(url).query)["include"][0].split(",")
             return self._answer(200, [self._row(int(item)) for item in asked if int(item) in self.counts])
+        for item, units in self.sell_before_write.items():
+            self.counts[item] -= units
+        self.sell_before_write.clear()
         update = {row["id"]: row["stock_quantity"] for row in decode(body or b"")["update"]}
         self.counts.update(update)
         self.writes.append(update)
@@ -216,7 +220,7 @@ class Rig:
         """An order placed now, in the state it had *minute* minutes later."""
         start = datetime(2026, 11, 24, 11, 0, tzinfo=self.clock().tzinfo)
         changed = more.pop("changed", start + timedelta(minutes=minute))
-        return order(number, *lines, changed=changed, placed=start, **more)
+        return order(number, *lines, changed=changed, placed=more.pop("placed", start), **more)
 
     async def deliver(
         self,

@@ -7,6 +7,8 @@ ALTER TABLE schedule ADD CONSTRAINT schedule_kind_check
 INSERT INTO schedule (merchant_id, connection_id, kind, due_at)
   SELECT merchant_id, connection_id, 'effect', 'infinity' FROM connections;
 
+CREATE INDEX push_attempts_listing ON push_attempts (merchant_id, listing_id, started_at);
+
 -- Shipments ----------------------------------------------------------------------------------------------------
 
 CREATE TABLE fulfillments (              -- what the merchant shipped in one go
