@@ -74,7 +74,8 @@ def _ours(push: FulfillmentPush, order: dict[str, Any]) -> tuple[tuple[str, ...]
     for line in push.lines:
         shipped[line.line_id] += line.quantity
     numbers = [parcel.tracking_number for parcel in push.parcels if parcel.tracking_number]
-    return ours(order["fulfillments"], shipped, numbers, untracked=push.look_first)
+    others = [one for one in order["fulfillments"] if number(one.get("id")) not in push.others]
+    return ours(others, shipped, numbers, untracked=push.look_first)
 
 
 def _fulfill(push: FulfillmentPush, group: Sequence[Open]) -> Flow[str]:

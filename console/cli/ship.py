@@ -91,7 +91,7 @@ def ship(
     if shipped.carriers:
         click.echo(f"  {shipped.carriers[0]} follows the parcel.")
     else:
-        click.echo("  Nobody follows the parcel: link a carrier with `fairway connect easypost`.")
+        click.echo("  Nobody follows the parcel before a carrier is linked: `fairway connect easypost`.")
 
 
 def _told(shipped: Any) -> str:
@@ -99,7 +99,7 @@ def _told(shipped: Any) -> str:
         return f"{shipped.connection} is being told."
     if shipped.channel_takes:
         return (
-            f"{shipped.connection} will be told once you allow it: "
+            f"{shipped.connection} will be told once it works and you allow it: "
             f"fairway connections --push-on {shipped.connection!r}"
         )
     return f"{shipped.connection} takes no shipments; tell it by hand."

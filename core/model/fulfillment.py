@@ -40,7 +40,8 @@ class FulfillmentPush(Value):
 
     *key* is the same for every attempt; *look_first* says that an earlier attempt may have had its effect without our
     knowing, so the channel has to be read before it is told again. *completes* says that nothing of the order is left to
-    ship. *notify_buyer* lets the channel write to the buyer.
+    ship. *notify_buyer* lets the channel write to the buyer. *others* are the channel's ids of this order's other
+    fulfillments that it was told: none of them is this one, even in the same parcel.
     """
 
     key: str
@@ -51,6 +52,7 @@ class FulfillmentPush(Value):
     completes: bool
     notify_buyer: bool = False
     look_first: bool = False
+    others: tuple[str, ...] = ()
 
 
 class FulfillmentPushed(Value):

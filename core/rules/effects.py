@@ -31,8 +31,9 @@ class Settled:
 DONE = Settled("ok", "done", None)
 
 
-def settle(error: ChannelError, attempts: int, now: datetime) -> Settled:
-    """What becomes of an effect after *error*, the *attempts*-th try that counts.
+def settle(error: ChannelError, attempts: int, now: datetime, lands: timedelta) -> Settled:
+    """What becomes of an effect after *error*, the *attempts*-th try that counts. A call without an answer may still
+    have its effect for as long as *lands*: nobody looks before.
 
     Nothing is given up but what the channel refused for a reason of its own: that waits for a person.
     """
@@ -46,6 +47,7 @@ def settle(error: ChannelError, attempts: int, now: datetime) -> Settled:
     if error.recovery in (Recovery.ASK, Recovery.ACCEPT):
         return Settled("rejected", "rejected", None, message=message)
     sure = error.code in (ErrorCode.NOT_SENT, ErrorCode.STALE)
-    return Settled(
-        "rejected" if sure else "unknown", "pending", now + pause_after(error, attempts - 1), message=message
-    )
+    pause = pause_after(error, attempts - 1)
+    if error.code is ErrorCode.TIMEOUT:
+        pause = max(pause, lands)
+    return Settled("rejected" if sure else "unknown", "pending", now + pause, message=message)

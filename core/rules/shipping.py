@@ -17,6 +17,7 @@ class OpenLine:
     line_id: str
     name: str
     open: int
+    needs_parcel: bool = True
 
 
 def choose_lines(lines: Sequence[OpenLine], asked: Mapping[str, int] | None) -> dict[str, int]:
@@ -28,7 +29,7 @@ def choose_lines(lines: Sequence[OpenLine], asked: Mapping[str, int] | None) -> 
     {'1': 2}
     """
     if not asked:
-        chosen = {line.line_id: line.open for line in lines if line.open > 0}
+        chosen = {line.line_id: line.open for line in lines if line.open > 0 and line.needs_parcel}
         if not chosen:
             raise UsageProblem("Nothing of this order is left to ship.")
         return chosen
@@ -54,11 +55,7 @@ def with_shipped(order: Order, shipped: Mapping[str, int]) -> Order:
         return order
     lines = tuple(
         line.model_copy(
-            update={
-                "quantity_fulfilled": max(
-                    line.quantity_fulfilled, min(line.units, shipped.get(line.line_id, 0))
-                )
-            }
+            update={"quantity_fulfilled": max(line.quantity_fulfilled, shipped.get(line.line_id, 0))}
         )
         for line in order.lines
     )

@@ -255,9 +255,13 @@ async def set_status(tx: Connection, merchant_id: int, connection_id: int, statu
 
 
 async def carriers(tx: Connection, merchant_id: int, slugs: Sequence[str]) -> list[Linked]:
-    """The merchant's active connections to carriers, the oldest first; *slugs* names what is one."""
+    """The merchant's connections to carriers, those that work first, then the oldest; *slugs* names what is one.
+
+    One that is paused follows parcels once it is linked again.
+    """
     rows = await tx.fetch(
-        f"{_LINKED} WHERE merchant_id = $1 AND channel = ANY ($2::text[]) AND status = 'active' ORDER BY connection_id",
+        f"{_LINKED} WHERE merchant_id = $1 AND channel = ANY ($2::text[]) AND status <> 'disconnected' "
+        "ORDER BY status <> 'active', connection_id",
         merchant_id,
         list(slugs),
     )

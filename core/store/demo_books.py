@@ -59,7 +59,7 @@ async def orders_to_ship(tx: Connection) -> list[int]:
     rows = await tx.fetch(
         """SELECT order_id FROM orders o WHERE cancelled_at IS NULL AND gone_at IS NULL AND intake <> 'ignore'
              AND EXISTS (SELECT FROM order_lines l WHERE l.merchant_id = o.merchant_id AND l.order_id = o.order_id
-               AND l.quantity - l.quantity_cancelled - l.quantity_fulfilled > 0) ORDER BY order_id"""
+               AND l.needs_parcel AND l.quantity - l.quantity_cancelled - l.quantity_fulfilled > 0) ORDER BY order_id"""
     )
     return [row["order_id"] for row in rows]
 

@@ -24,6 +24,7 @@ class StoredParcel:
     incident: str | None
     status_at: datetime | None
     doubted_at: datetime | None
+    shipped_at: datetime | None
 
 
 def scan_hash(words: str) -> bytes:
@@ -125,7 +126,9 @@ async def lock_parcels(
     wanted = sorted(set(numbers))
     rows = await tx.fetch(
         """SELECT p.merchant_id, p.parcel_id, p.carrier, p.tracking_number, p.status, p.incident, p.status_at,
-             p.doubted_at
+             p.doubted_at, (SELECT min(f.shipped_at) FROM fulfillment_parcels fp
+               JOIN fulfillments f USING (merchant_id, fulfillment_id)
+               WHERE fp.merchant_id = p.merchant_id AND fp.parcel_id = p.parcel_id) AS shipped_at
            FROM unnest($1::bigint[], $2::text[]) AS k (merchant_id, tracking_number)
            JOIN parcels p USING (merchant_id, tracking_number)
            ORDER BY p.merchant_id, p.tracking_number, p.carrier FOR UPDATE OF p""",
@@ -136,6 +139,16 @@ async def lock_parcels(
     for row in rows:
         found[row["merchant_id"], row["tracking_number"]].append(StoredParcel(**dict(row)))
     return found
+
+
+async def lock_parcel(tx: Connection, merchant_id: int, parcel_id: int) -> StoredParcel:
+    row = await tx.fetchrow(
+        """SELECT merchant_id, parcel_id, carrier, tracking_number, status, incident, status_at, doubted_at,
+             NULL::timestamptz AS shipped_at FROM parcels WHERE merchant_id = $1 AND parcel_id = $2 FOR UPDATE""",
+        merchant_id,
+        parcel_id,
+    )
+    return StoredParcel(**dict(row or {}))
 
 
 async def add_scans(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -174,6 +187,21 @@ async def fulfillments_of(tx: Connection, merchant_id: int, parcel_ids: Sequence
         merchant_id,
         parcel_ids,
     )
+
+
+async def unfollowed(tx: Connection, merchant_id: int, since: datetime) -> list[int]:
+    """Parcels shipped *since* that have not come to their end, and that no linked carrier was asked to follow."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT p.parcel_id FROM parcels p JOIN fulfillment_parcels USING (merchant_id, parcel_id)
+           JOIN fulfillments f USING (merchant_id, fulfillment_id)
+           WHERE p.merchant_id = $1 AND f.shipped_at >= $2 AND p.status NOT IN ('delivered', 'return_to_sender')
+             AND NOT EXISTS (SELECT FROM outbox o JOIN connections c USING (merchant_id, connection_id)
+               WHERE o.merchant_id = $1 AND o.kind = 'tracker' AND o.subject_id = p.parcel_id
+                 AND c.status <> 'disconnected') ORDER BY 1""",
+        merchant_id,
+        since,
+    )
+    return [row["parcel_id"] for row in rows]
 
 
 async def told(tx: Connection, merchant_id: int, fulfillment_id: int, ids: Sequence[str]) -> None:

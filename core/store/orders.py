@@ -144,10 +144,10 @@ async def lines_of(tx: Connection, merchants: Sequence[int], orders: Sequence[in
 
 
 async def lines_to_ship(tx: Connection, merchant_id: int, order_id: int) -> list[Row]:
-    """(line_id, name, open): each line with the units that have not left."""
+    """(line_id, name, open, needs_parcel): each line with the units that have not left."""
     return await tx.fetch(
         """SELECT line_id, coalesce(sku, title) AS name,
-             greatest(0, quantity - quantity_cancelled - quantity_fulfilled) AS open
+             greatest(0, quantity - quantity_cancelled - quantity_fulfilled) AS open, needs_parcel
            FROM order_lines WHERE merchant_id = $1 AND order_id = $2 ORDER BY position""",
         merchant_id,
         order_id,
@@ -190,16 +190,17 @@ async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     await tx.execute(
         """INSERT INTO order_lines (merchant_id, order_id, line_id, position, sku, channel_item_id, title, listing_id,
              variant_id, moves_stock, quantity, quantity_cancelled, quantity_fulfilled, quantity_returned,
-             unit_price, total)
+             unit_price, total, needs_parcel)
            SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
              $8::bigint[], $9::bigint[], $10::boolean[], $11::int[], $12::int[], $13::int[], $14::int[],
-             $15::numeric[], $16::numeric[])
+             $15::numeric[], $16::numeric[], $17::boolean[])
            ON CONFLICT (merchant_id, order_id, line_id) DO UPDATE SET position = excluded.position,
              sku = excluded.sku, channel_item_id = excluded.channel_item_id, title = excluded.title,
              listing_id = excluded.listing_id, variant_id = excluded.variant_id, moves_stock = excluded.moves_stock,
              quantity = excluded.quantity, quantity_cancelled = excluded.quantity_cancelled,
              quantity_fulfilled = excluded.quantity_fulfilled, quantity_returned = excluded.quantity_returned,
-             unit_price = excluded.unit_price, total = excluded.total""",
+             unit_price = excluded.unit_price, total = excluded.total,
+             needs_parcel = excluded.needs_parcel""",
         *columns(
             rows,
             *[
@@ -219,6 +220,7 @@ async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
                 "quantity_returned",
                 "unit_price",
                 "total",
+                "needs_parcel",
             ],
         ),
     )

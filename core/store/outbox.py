@@ -77,13 +77,22 @@ async def claim(
     """
     await _supersede(tx, merchant_id, connection_id, now)
     rows = await tx.fetch(
-        """WITH due AS (
-             SELECT o.merchant_id, o.effect_id FROM outbox o
+        """WITH waiting AS (
+             SELECT o.merchant_id, o.effect_id, o.next_at,
+               -- What was told when its worker died may be why: it is told alone, after all others.
+               o.attempts > 0 AND EXISTS (SELECT FROM effect_attempts a WHERE a.merchant_id = $1
+                 AND a.effect_id = o.effect_id AND a.outcome IS NULL AND NOT EXISTS (
+                   SELECT FROM effect_attempts s WHERE s.merchant_id = $1 AND s.effect_id = a.effect_id
+                     AND s.attempt > a.attempt)) AS suspect
+             FROM outbox o
              WHERE o.merchant_id = $1 AND o.connection_id = $2 AND o.status = 'pending' AND o.next_at <= $3
                AND o.kind = ANY ($4::text[]) AND NOT EXISTS (SELECT FROM outbox b WHERE b.merchant_id = $1
                  AND b.connection_id = $2 AND b.status = 'pending' AND b.entity = o.entity
                  AND b.effect_id < o.effect_id)
-             ORDER BY o.next_at, o.effect_id LIMIT $5
+           ), due AS (
+             SELECT merchant_id, effect_id FROM (SELECT w.*, row_number() OVER (
+               ORDER BY w.suspect, w.next_at, w.effect_id) AS turn FROM waiting w) w
+             WHERE turn <= $5 AND (NOT suspect OR turn = 1)
            ), counted AS (
              UPDATE outbox o SET attempts = o.attempts + 1 FROM due
              WHERE o.merchant_id = due.merchant_id AND o.effect_id = due.effect_id
@@ -162,10 +171,13 @@ async def settle(tx: Connection, merchant_id: int, rows: Sequence[dict[str, Any]
 async def next_due(
     tx: Connection, merchant_id: int, connection_id: int, kinds: Sequence[str]
 ) -> datetime | None:
-    """When the next of these kinds of wishes is due; None when none waits."""
+    """When the next of these kinds of wishes may be told, what stands before it of its entity being over; None when
+    none waits.
+    """
     found: datetime | None = await tx.fetchval(
-        """SELECT min(next_at) FROM outbox o
-           WHERE merchant_id = $1 AND connection_id = $2 AND status = 'pending' AND kind = ANY ($3::text[])""",
+        """SELECT min(next_at) FROM (SELECT DISTINCT ON (entity) kind, next_at FROM outbox
+             WHERE merchant_id = $1 AND connection_id = $2 AND status = 'pending' ORDER BY entity, effect_id) first
+           WHERE kind = ANY ($3::text[])""",
         merchant_id,
         connection_id,
         list(kinds),
@@ -176,9 +188,13 @@ async def next_due(
 async def ask_again(tx: Connection, merchant_id: int, effect_ids: Sequence[int], now: datetime) -> list[int]:
     """Let refused wishes be told once more; returns the connections concerned."""
     rows = await tx.fetch(
-        """UPDATE outbox SET status = 'pending', next_at = $3, finished_at = NULL, attempts = 0
-           WHERE merchant_id = $1 AND effect_id = ANY ($2::bigint[]) AND status = 'rejected'
-           RETURNING connection_id""",
+        """UPDATE outbox o SET status = 'pending', next_at = $3, finished_at = NULL, attempts = 0
+           WHERE o.merchant_id = $1 AND o.status = 'rejected' AND (o.effect_id = ANY ($2::bigint[])
+             -- Where a parcel is was refused because the channel had not taken the parcel.
+             OR o.kind = 'tracking' AND EXISTS (SELECT FROM outbox f WHERE f.merchant_id = $1
+               AND f.effect_id = ANY ($2::bigint[]) AND f.status = 'rejected' AND f.kind = 'fulfillment'
+               AND f.subject_id = o.subject_id))
+           RETURNING o.connection_id""",
         merchant_id,
         effect_ids,
         now,
@@ -197,8 +213,10 @@ async def fulfillment_subjects(tx: Connection, merchant_id: int, ids: Sequence[i
                 'tracking_url', p.tracking_url) ORDER BY p.parcel_id)
               FROM fulfillment_parcels fp JOIN parcels p USING (merchant_id, parcel_id)
               WHERE fp.merchant_id = f.merchant_id AND fp.fulfillment_id = f.fulfillment_id) AS parcels,
+             ARRAY(SELECT unnest(x.channel_fulfillment_ids) FROM fulfillments x WHERE x.merchant_id = f.merchant_id
+               AND x.order_id = f.order_id AND x.fulfillment_id <> f.fulfillment_id) AS others,
              NOT EXISTS (SELECT FROM order_lines x WHERE x.merchant_id = o.merchant_id AND x.order_id = o.order_id
-               AND x.quantity - x.quantity_cancelled - x.quantity_fulfilled > 0)
+               AND x.needs_parcel AND x.quantity - x.quantity_cancelled - x.quantity_fulfilled > 0)
              -- Only the last of several parcels completes an order.
              AND NOT EXISTS (SELECT FROM fulfillments later WHERE later.merchant_id = f.merchant_id
                AND later.order_id = f.order_id AND later.fulfillment_id > f.fulfillment_id) AS completes

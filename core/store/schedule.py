@@ -86,6 +86,17 @@ async def held(tx: Connection, lease: Lease) -> bool:
     return found is not None
 
 
+async def rung_meanwhile(tx: Connection, lease: Lease) -> bool:
+    """Whether the work was asked for again since it was claimed; its row is locked until the transaction ends."""
+    rung: int | None = await tx.fetchval(
+        """SELECT rung FROM schedule WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 FOR UPDATE""",
+        lease.merchant_id,
+        lease.connection_id,
+        lease.kind,
+    )
+    return rung != lease.rung
+
+
 async def release(
     tx: Connection,
     lease: Lease,

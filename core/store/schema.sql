@@ -193,6 +193,7 @@ CREATE TABLE order_lines (
   quantity_returned   integer NOT NULL CHECK (quantity_returned >= 0),
   unit_price          numeric(20, 8),
   total               numeric(20, 6),
+  needs_parcel        boolean NOT NULL DEFAULT true,  -- not a tip, a gift card, a download
   PRIMARY KEY (merchant_id, order_id, line_id),
   FOREIGN KEY (merchant_id, order_id) REFERENCES orders
 );
@@ -452,7 +453,7 @@ CREATE TABLE outbox (                    -- what a channel or carrier has to be 
   op_key         text NOT NULL,         -- the same wish twice is one row
   key            uuid NOT NULL,         -- the same for every attempt: what the target may know it by
   status         text NOT NULL DEFAULT 'pending'
-                 CHECK (status IN ('pending', 'done', 'rejected', 'superseded', 'dropped')),
+                 CHECK (status IN ('pending', 'done', 'rejected', 'superseded')),
   attempts       integer NOT NULL DEFAULT 0,  -- those that count: waiting for a rate limit does not
   next_at        timestamptz NOT NULL,
   error          text NOT NULL DEFAULT '',
@@ -464,6 +465,7 @@ CREATE TABLE outbox (                    -- what a channel or carrier has to be 
   FOREIGN KEY (merchant_id, connection_id) REFERENCES connections
 );
 CREATE INDEX outbox_open ON outbox (merchant_id, connection_id, entity, effect_id) WHERE status = 'pending';
+CREATE INDEX outbox_rejected ON outbox (merchant_id, effect_id) WHERE status = 'rejected';
 CREATE INDEX outbox_subject ON outbox (merchant_id, kind, subject_id);
 
 CREATE TABLE effect_attempts (           -- written before the call; outcome null: no answer yet, or never

@@ -139,12 +139,12 @@ ALWAYS: dict[str, str] = {
     "line_of_foreign_variant": """
         SELECT FROM order_lines l WHERE l.variant_id IS NOT NULL AND NOT EXISTS (
           SELECT FROM variants v WHERE v.merchant_id = l.merchant_id AND v.variant_id = l.variant_id)""",
-    # What was shipped is on the line, and never more than the line has.
-    "shipped_more_than_ordered": """
+    # What was shipped is on the line. It may be more than the line has: channels let orders be edited afterwards.
+    "shipment_not_on_its_line": """
         SELECT FROM fulfillment_lines l JOIN fulfillments f USING (merchant_id, fulfillment_id)
         LEFT JOIN order_lines o ON o.merchant_id = f.merchant_id AND o.order_id = f.order_id AND o.line_id = l.line_id
-        GROUP BY f.merchant_id, f.order_id, l.line_id, o.quantity, o.quantity_fulfilled
-        HAVING o.quantity IS NULL OR sum(l.quantity) > o.quantity OR sum(l.quantity) > o.quantity_fulfilled""",
+        GROUP BY f.merchant_id, f.order_id, l.line_id, o.quantity_fulfilled
+        HAVING o.quantity_fulfilled IS NULL OR sum(l.quantity) > o.quantity_fulfilled""",
     "fulfillment_without_parcel": """
         SELECT FROM fulfillments f WHERE NOT EXISTS (SELECT FROM fulfillment_parcels p
           WHERE p.merchant_id = f.merchant_id AND p.fulfillment_id = f.fulfillment_id)""",

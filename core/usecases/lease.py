@@ -106,8 +106,11 @@ async def _refused(hub: Hub, lease: Lease, error: ChannelError) -> _End:
     }
     due = hub.clock() + pause
     if error.recovery is Recovery.REAUTHORIZE:
-        due = NEVER
         async with hub.database.transaction([lease.merchant_id]) as tx:
+            # Whoever linked the account again has rung: then the refusal was of the old credentials.
+            if await schedule.rung_meanwhile(tx, lease):
+                return _End("put_off", hub.clock(), {"code": error.code}, str(error))
+            due = NEVER
             await connections.set_status(
                 tx,
                 lease.merchant_id,

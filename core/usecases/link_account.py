@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.connector import Subscribes, limits_for
+from core.connector import Subscribes, TracksParcels, limits_for
 from core.errors import ChannelError, FairwayError, UsageProblem
 from core.hub import Hub
 from core.net import Line, drive
 from core.store import connections, schedule
+from core.usecases.track_parcels import track_parcels
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,11 @@ async def link_account(
         known = await connections.find_account(tx, merchant_id, channel, account.account)
         if known is not None and known.status != "active":
             connection_id = known.connection_id
-            await connections.link_again(tx, merchant_id, connection_id, {**settings, **account.extra}, token)
-            for kind in kinds:  # everything that waited goes on
+            for (
+                kind
+            ) in kinds:  # everything that waited goes on; first, in the order in which a refusal locks them
                 await schedule.ring(tx, kind, [(merchant_id, connection_id)], now)
+            await connections.link_again(tx, merchant_id, connection_id, {**settings, **account.extra}, token)
         else:
             connection_id = await connections.add_connection(
                 tx,
@@ -87,6 +90,8 @@ async def link_account(
                 now=now,
                 kinds=kinds,
             )
+        if isinstance(connector, TracksParcels):
+            await track_parcels(tx, merchant_id, connection_id, now)
         for field in manifest.credentials:
             await connections.put_credential(
                 tx, merchant_id, connection_id, field, "outbound", credentials[field], hub.settings.outbound

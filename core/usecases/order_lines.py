@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.model.order import Order, OrderLine
+from core.model.order import LineKind, Order, OrderLine
 from core.rules.intake import Intake, moves_stock
 from core.rules.shelves import LineStock
 from core.rules.skus import tidy_sku
@@ -142,4 +142,5 @@ def _row(line: WantedLine) -> dict[str, Any]:
         "quantity_returned": line.line.quantity_returned,
         "unit_price": line.line.unit_price.amount if line.line.unit_price else None,
         "total": line.line.total.amount if line.line.total else None,
+        "needs_parcel": line.line.kind is LineKind.PRODUCT,
     }

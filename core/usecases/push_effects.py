@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.connector import Connector, Page, PushesFulfillments, PushesTracking, TracksParcels
@@ -119,7 +119,8 @@ async def _tell(hub: Hub, line: Line, claimed: Claimed, flow: Flow[Any] | None) 
         error = ChannelError(ErrorCode.TIMEOUT, "the conversation took too long")
     except ChannelError as refused:
         error = refused
-    return _Answer(claimed, settle(error, claimed.attempts, hub.clock()), error=error)
+    lands = timedelta(seconds=2 * hub.settings.call_deadline_s)
+    return _Answer(claimed, settle(error, claimed.attempts, hub.clock(), lands), error=error)
 
 
 async def _write_back(hub: Hub, lease: Lease, account: Account, answers: Sequence[_Answer]) -> None:
@@ -221,6 +222,7 @@ def _fulfillment(one: Claimed, subject: Row) -> FulfillmentPush:
         shipped_at=subject["shipped_at"],
         completes=subject["completes"],
         look_first=one.look_first,
+        others=tuple(subject["others"]),
     )
 
 

@@ -19,8 +19,10 @@ from core.sealing import associated
 from core.store import connections, fulfillments, orders, outbox, schedule
 from core.store.database import Connection, Row
 from core.store.outbox import Wish
+from core.usecases.apply_tracking import where_it_is
 from core.usecases.move_stock import move_stock
 from core.usecases.order_lines import Want
+from core.usecases.track_parcels import tracker_wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,11 @@ async def ship_order(
     """
     box = _tidy(box)
     now = hub.clock()
+    # Before the transaction: what it has to read of the account takes a session of its own.
+    account = await _account(hub, merchant_id, order_id)
     async with hub.database.transaction([merchant_id]) as tx:
         await orders.lock_ids(tx, merchant_id, [order_id])
-        found = await orders.documents(tx, merchant_id, [order_id])
-        if not found:
-            raise Missing(f"There is no order {order_id}.", fix="See `fairway orders`.")
-        row = found[0]
-        account = await hub.account(merchant_id, row["connection_id"])
+        [row] = await orders.documents(tx, merchant_id, [order_id])
         op_key = _op_key(order_id, box, units)
         known = await fulfillments.find(tx, merchant_id, op_key)
         if known is not None:
@@ -88,10 +88,11 @@ async def ship_order(
         parcel_id = await fulfillments.put_parcel(
             tx, merchant_id, fulfillment_id, box.carrier, box.tracking_number, box.tracking_url
         )
-        carriers = await connections.carriers(tx, merchant_id, _carriers(hub))
         takes = isinstance(account.connector, PushesFulfillments)
         wishes = _wishes(row["connection_id"] if takes else None, order_id, fulfillment_id)
-        wishes += [_follow(one.connection_id, parcel_id) for one in carriers[:1]]
+        wishes += await where_it_is(tx, merchant_id, parcel_id, fulfillment_id, hub.registry, now)
+        carriers = await connections.carriers(tx, merchant_id, _carriers(hub))
+        wishes += [tracker_wish(one.connection_id, parcel_id) for one in carriers[:1]]
         await outbox.add(tx, merchant_id, wishes, now)
         await schedule.ring(tx, "effect", [(merchant_id, wish.connection_id) for wish in wishes], now)
         linked = await connections.linked(tx, merchant_id, row["connection_id"])
@@ -102,9 +103,17 @@ async def ship_order(
         units=chosen,
         connection=linked.name,
         channel_takes=takes,
-        channel_told=takes and linked.push_fulfillments,
-        carriers=tuple(one.name for one in carriers[:1]),
+        channel_told=takes and linked.push_fulfillments and linked.status == "active",
+        carriers=tuple(one.name for one in carriers[:1] if one.status == "active"),
     )
+
+
+async def _account(hub: Hub, merchant_id: int, order_id: int) -> Account:
+    async with hub.database.transaction([merchant_id]) as tx:
+        found = await orders.documents(tx, merchant_id, [order_id])
+    if not found:
+        raise Missing(f"There is no order {order_id}.", fix="See `fairway orders`.")
+    return await hub.account(merchant_id, found[0]["connection_id"])
 
 
 def _wishes(connection_id: int | None, order_id: int, fulfillment_id: int) -> list[Wish]:
@@ -113,11 +122,6 @@ def _wishes(connection_id: int | None, order_id: int, fulfillment_id: int) -> li
         return []
     told = f"fulfillment:{fulfillment_id}"
     return [Wish(connection_id, "fulfillment", f"order:{order_id}", fulfillment_id, told, {})]
-
-
-def _follow(connection_id: int, parcel_id: int) -> Wish:
-    key = f"tracker:{connection_id}:{parcel_id}"
-    return Wish(connection_id, "tracker", f"parcel:{parcel_id}", parcel_id, key, {})
 
 
 def _carriers(hub: Hub) -> list[str]:
@@ -150,6 +154,12 @@ def _may_ship(row: Row, *, despite_holds: bool) -> None:
             f"Order {number} is held: {reasons}.",
             fix="Settle that first, or say --despite-holds if the goods have left all the same.",
         )
+    if row["intake"] != Intake.SHIP and row["intake"] != Intake.RECORD_ONLY and not despite_holds:
+        why = "is not paid for" if row["intake"] == Intake.RESERVE_ONLY else "is no order yet"
+        raise UsageProblem(
+            f"Order {number} {why}: its intake is {row['intake']}.",
+            fix="Say --despite-holds if the goods have left all the same.",
+        )
 
 
 async def _as_before(tx: Connection, account: Account, order_id: int, fulfillment_id: int) -> Shipped:
@@ -162,7 +172,7 @@ async def _as_before(tx: Connection, account: Account, order_id: int, fulfillmen
         units=await fulfillments.units_of(tx, merchant_id, fulfillment_id),
         connection=linked.name,
         channel_takes=takes,
-        channel_told=takes and linked.push_fulfillments,
+        channel_told=takes and linked.push_fulfillments and linked.status == "active",
         carriers=(),
         repeated=True,
     )

@@ -105,7 +105,7 @@ DAMAGE = {
     "checkpoint_disagrees_with_log": "DELETE FROM checkpoint_log WHERE epoch = 2",
     "cross_tenant_reference": "UPDATE orders SET connection_id = 2",
     "line_of_foreign_variant": "UPDATE order_lines SET variant_id = 2",
-    "shipped_more_than_ordered": SHIPPED,
+    "shipment_not_on_its_line": SHIPPED,
     "fulfillment_without_parcel": SHIPPED + "DELETE FROM fulfillment_parcels",
     "effect_done_without_answer": WISH
     + "UPDATE effect_attempts SET outcome = 'unknown'; UPDATE outbox SET status = 'done'",

@@ -55,8 +55,10 @@ async def rig(fresh: str, make_hub: Callable[..., Any], clock: Any, world: World
     await admin.close()
 
 
-async def call_back(rig: Rig, *scans: list[str], number: str = "1Z999AA1") -> None:
-    await rig.deliver({"number": number, "scans": list(scans)}, connection=rig.carrier, topic="callback")
+async def call_back(rig: Rig, *scans: list[str], number: str = "1Z999AA1", **more: Any) -> None:
+    await rig.deliver(
+        {"number": number, "scans": list(scans), **more}, connection=rig.carrier, topic="callback"
+    )
 
 
 async def parcel(rig: Rig) -> tuple[str, str | None]:

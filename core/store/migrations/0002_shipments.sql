@@ -1,11 +1,17 @@
 -- Shipments, effects at channels and carriers, budgets, circuits, the log of runs; see ../schema.sql.
 
+ALTER TABLE order_lines ADD needs_parcel boolean NOT NULL DEFAULT true;  -- not a tip, a gift card, a download
 ALTER TABLE connections ADD push_fulfillments boolean NOT NULL DEFAULT false;
 ALTER TABLE schedule DROP CONSTRAINT schedule_kind_check;
 ALTER TABLE schedule ADD CONSTRAINT schedule_kind_check
   CHECK (kind IN ('pull', 'fetch', 'catalog', 'push', 'probe', 'effect'));
+-- An owner that is no superuser is under row level security as well: without this it would find no connection.
+ALTER TABLE connections NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE schedule NO FORCE ROW LEVEL SECURITY;
 INSERT INTO schedule (merchant_id, connection_id, kind, due_at)
   SELECT merchant_id, connection_id, 'effect', 'infinity' FROM connections;
+ALTER TABLE connections FORCE ROW LEVEL SECURITY;
+ALTER TABLE schedule FORCE ROW LEVEL SECURITY;
 
 CREATE INDEX push_attempts_listing ON push_attempts (merchant_id, listing_id, started_at);
 
@@ -85,7 +91,7 @@ CREATE TABLE outbox (                    -- what a channel or carrier has to be 
   op_key         text NOT NULL,         -- the same wish twice is one row
   key            uuid NOT NULL,         -- the same for every attempt: what the target may know it by
   status         text NOT NULL DEFAULT 'pending'
-                 CHECK (status IN ('pending', 'done', 'rejected', 'superseded', 'dropped')),
+                 CHECK (status IN ('pending', 'done', 'rejected', 'superseded')),
   attempts       integer NOT NULL DEFAULT 0,  -- those that count: waiting for a rate limit does not
   next_at        timestamptz NOT NULL,
   error          text NOT NULL DEFAULT '',
@@ -97,6 +103,7 @@ CREATE TABLE outbox (                    -- what a channel or carrier has to be 
   FOREIGN KEY (merchant_id, connection_id) REFERENCES connections
 );
 CREATE INDEX outbox_open ON outbox (merchant_id, connection_id, entity, effect_id) WHERE status = 'pending';
+CREATE INDEX outbox_rejected ON outbox (merchant_id, effect_id) WHERE status = 'rejected';
 CREATE INDEX outbox_subject ON outbox (merchant_id, kind, subject_id);
 
 CREATE TABLE effect_attempts (           -- written before the call; outcome null: no answer yet, or never
