@@ -107,7 +107,8 @@ def sender(client: aiohttp.ClientSession, *, allow_private_hosts: bool, deadline
                     method, url, headers=headers, data=body, allow_redirects=False
                 ) as answer:
                     content = await _read_capped(answer)
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+        # A name that cannot be written for the DNS is the codec's own error.
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError) as error:
             raise ChannelError(
                 ErrorCode.NOT_SENT, f"{host} cannot be reached ({type(error).__name__})"
             ) from None

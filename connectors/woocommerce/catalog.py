@@ -6,7 +6,7 @@ from collections.abc import Generator
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
-from connectors.woocommerce.wire import API, PAGE_SIZE, rows
+from connectors.woocommerce.wire import API, PAGE_SIZE, refuse_again, rows
 from core.connector import CatalogPage, ChannelLocation
 from core.flow import Flow, Request, Response
 from core.model.inventory import ListingSeen, LiveLevel
@@ -51,6 +51,7 @@ def _variations(product: dict[str, Any]) -> Generator[Request, Response, list[di
     page = 1
     while True:
         new = rows((yield _list(f"{API}/products/{nonzero_id(product.get('id'))}/variations", page)))
+        refuse_again(new, found)
         found += new
         if len(new) < PAGE_SIZE:
             return found

@@ -47,11 +47,15 @@ def push_fulfillment(push: FulfillmentPush) -> Flow[FulfillmentPushed]:
             for parcel in _numbered(push, known):
                 told[_number(parcel)] = (yield from add_parcel(order_id, parcel, push.shipped_at)) or ""
         if note_id is None:
-            note_id = text(thing((yield _write_note(push))).get("id"))
+            note_id = _told(thing((yield _write_note(push))), "note")
         changes: dict[str, Any] = {"meta_data": [{"key": mark, "value": record(push)}]}
         if push.completes and order.get("status") != "completed":
             changes["status"] = "completed"
-        yield write("PUT", _path(order_id), changes)
+        answered = thing((yield write("PUT", _path(order_id), changes)))
+        if text(answered.get("id")) != order_id:
+            raise ChannelError(
+                ErrorCode.UNEXPECTED, f"the shop does not say whether it changed order {order_id}"
+            )
     ours = [told.get(_number(parcel)) for parcel in push.parcels if parcel.tracking_number]
     ids = tuple(one for one in ours if one) or ((note_id,) if note_id else ())
     return FulfillmentPushed(channel_fulfillment_ids=ids, repeated=done)
@@ -115,6 +119,13 @@ def _write_note(push: FulfillmentPush) -> Request:
     note = "\n".join([*said, _reference(push)])
     body = {"note": note, "customer_note": push.notify_buyer}
     return write("POST", f"{_path(push.channel_order_id)}/notes", body)
+
+
+def _told(made: dict[str, Any], what: str) -> str:
+    made_id = text(made.get("id"))
+    if not made_id:
+        raise ChannelError(ErrorCode.UNEXPECTED, f"the shop does not say which {what} it made")
+    return made_id
 
 
 def _reference(push: FulfillmentPush) -> str:

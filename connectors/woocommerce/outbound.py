@@ -100,7 +100,7 @@ def _write_batch(
         return
     answered = thing((yield write("POST", f"{collection}/batch", {"update": update}))).get("update")
     found = (
-        {row.get("id"): row for row in answered if isinstance(row, dict)}
+        {row["id"]: row for row in answered if isinstance(row, dict) and isinstance(row.get("id"), int)}
         if isinstance(answered, list)
         else {}
     )
@@ -115,7 +115,7 @@ def _live(collection: str, ids: list[int]) -> Generator[Request, Response, dict[
         ("_fields", "id,type,manage_stock,stock_quantity"),
     )
     found = rows((yield Request("GET", f"{API}{collection}", query=query)))
-    return {row.get("id"): row for row in found}
+    return {row["id"]: row for row in found if isinstance(row.get("id"), int)}
 
 
 def _outcome(item: StockWrite, row: dict[str, Any] | None, unseen: int) -> StockWritten:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.woocommerce.reading import read_woo_order
-from connectors.woocommerce.wire import API, PAGE_SIZE, rows, write
+from connectors.woocommerce.wire import API, PAGE_SIZE, refuse_again, rows, write
 from core.connector import (
     Answer,
     Change,
@@ -158,6 +158,7 @@ def _webhooks() -> Flow[list[dict[str, Any]]]:
     while True:
         query = (("per_page", str(PAGE_SIZE)), ("page", str(page)), ("orderby", "id"), ("order", "asc"))
         new = rows((yield Request("GET", f"{API}/webhooks", query=query)))
+        refuse_again(new, found)
         found += new
         if len(new) < PAGE_SIZE:
             return found

@@ -153,6 +153,12 @@ def rows(response: Response) -> list[dict[str, Any]]:
     return found
 
 
+def refuse_again(page: list[dict[str, Any]], before: list[dict[str, Any]]) -> None:
+    """Raises `ChannelError` UNEXPECTED for a page that *before* ends with: the shop does not heed page numbers."""
+    if page and before[-len(page) :] == page:
+        raise ChannelError(ErrorCode.UNEXPECTED, "the shop gives the same page again")
+
+
 def thing(response: Response) -> dict[str, Any]:
     """The one object of an answer; raises `ChannelError` UNEXPECTED when it is not one."""
     found = _decoded(response)

@@ -108,9 +108,10 @@ async def claim(tx: Connection, limit: int, lease_s: float) -> list[Claimed]:
 
 
 async def load(tx: Connection, claimed: Sequence[Claimed]) -> list[Row]:
-    """The claimed deliveries: merchant_id, delivery_id, connection_id, topic, via, dedupe_key, body, received_at."""
+    """The claimed deliveries: merchant, delivery and connection id, topic, via, dedupe_key, headers, body, received_at."""
     return await tx.fetch(
-        """SELECT d.merchant_id, d.delivery_id, d.connection_id, d.topic, d.via, d.dedupe_key, d.body, d.received_at
+        """SELECT d.merchant_id, d.delivery_id, d.connection_id, d.topic, d.via, d.dedupe_key, d.headers,
+             d.body, d.received_at
            FROM unnest($1::bigint[], $2::bigint[]) AS c (merchant_id, delivery_id)
            JOIN deliveries d USING (merchant_id, delivery_id) ORDER BY d.delivery_id""",
         [item.merchant_id for item in claimed],

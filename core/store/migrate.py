@@ -47,6 +47,9 @@ async def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) ->
             """CREATE TABLE IF NOT EXISTS migrations (
                  name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"""
         )
+        await connection.execute(
+            "GRANT SELECT ON migrations TO fairway_web"
+        )  # it refuses to start on another schema
         done = {row["name"]: row["checksum"] for row in await connection.fetch("SELECT * FROM migrations")}
         ran = []
         for migration in migrations():

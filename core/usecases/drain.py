@@ -96,7 +96,7 @@ async def _read(hub: Hub, claimed: Sequence[Claimed]) -> list[Item]:
     for row in rows:
         account = await hub.account(row["merchant_id"], row["connection_id"])
         body = account.box.open(row["body"], deliveries.body_owner(row["connection_id"], row["dedupe_key"]))
-        delivery = Delivery(topic=row["topic"], headers={}, body=body)
+        delivery = Delivery(topic=row["topic"], headers=row["headers"], body=body)
         if by_id[row["delivery_id"]].attempts > MAX_TRIES:
             reading: Reading = Unreadable(
                 (Problem(code="poison", pointer="", message=f"its worker ended {MAX_TRIES} times over it"),)
@@ -109,7 +109,11 @@ async def _read(hub: Hub, claimed: Sequence[Claimed]) -> list[Item]:
             log.error("a delivery is of another account", extra={"fields": _about(by_id[row["delivery_id"]])})
             reading = foreign
         if row["delivery_id"] % SAMPLE == 0 and isinstance(account.connector, NoticesFields):
-            await _notice(hub, row, account.connector.unread(delivery))
+            if len(body) > LARGE:
+                unread = await asyncio.to_thread(account.connector.unread, delivery)
+            else:
+                unread = account.connector.unread(delivery)
+            await _notice(hub, row, unread)
         items.append(
             Item(
                 claimed=by_id[row["delivery_id"]],

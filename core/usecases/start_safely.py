@@ -24,9 +24,7 @@ async def start_safely(hub: Hub, *, works: bool) -> None:
     deliveries are taken all the same.
     """
     async for finding in examine_database(hub):
-        # The web's role may not read which migrations ran: workers look.
-        if works or finding.check != "schema":
-            _judge(finding)
+        _judge(finding)
     if works or hub.settings.outbound is not None:
         for finding in await examined("keys", lambda: examine_keys(hub)):
             _judge(finding)

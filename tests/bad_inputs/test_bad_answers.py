@@ -56,19 +56,7 @@ async def test_108_an_answer_that_is_no_json_is_an_error_and_after_a_write_unkno
             assert writes_after(asked) == 0, f"{step} was answered {name} and went on"
 
 
-@pytest.mark.parametrize(
-    "channel",
-    [
-        "shopify",
-        "easypost",
-        pytest.param(
-            "woocommerce",
-            marks=pytest.mark.xfail(
-                strict=True, reason="its last write of a shipment believes any JSON there is"
-            ),
-        ),
-    ],
-)
+@each_channel
 async def test_108_an_effect_that_is_answered_with_other_json_is_unknown(channel: str, talks: Talks) -> None:
     for step in steps(channel, talks):
         if step.request.reads or step.talk.name not in EFFECTS:
@@ -79,17 +67,7 @@ async def test_108_an_effect_that_is_answered_with_other_json_is_unknown(channel
             assert unknown(end), f"{step} was answered with {name}: {end!r}"
 
 
-@pytest.mark.parametrize(
-    "channel",
-    [
-        "shopify",
-        "easypost",
-        pytest.param(
-            "woocommerce",
-            marks=pytest.mark.xfail(strict=True, reason="push_stock stumbles over an id that is a list"),
-        ),
-    ],
-)
+@each_channel
 async def test_108_an_answer_with_any_value_of_another_kind_breaks_no_flow(
     channel: str, talks: Talks
 ) -> None:

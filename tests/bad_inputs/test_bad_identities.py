@@ -174,15 +174,12 @@ async def test_121_a_name_that_changes_its_mind_is_called_where_it_was_checked_o
     assert [head.split(" ")[1] for head in remote.heads] == ["/first"]
 
 
-NOT_ENCODABLE = pytest.mark.xfail(strict=True, reason="the codec's own error gets out of core.net")
-
-
 @pytest.mark.parametrize(
     "host",
     [
-        pytest.param("a" * 64 + ".example", marks=NOT_ENCODABLE),
-        pytest.param("a..example", marks=NOT_ENCODABLE),
-        pytest.param(".example", marks=NOT_ENCODABLE),
+        "a" * 64 + ".example",
+        "a..example",
+        ".example",
         "xn--.example",
         "exa mple",
         "a\u2044b.example",

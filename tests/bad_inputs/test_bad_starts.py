@@ -170,6 +170,16 @@ async def test_129_a_schema_that_is_older_newer_or_another_is_refused(
     assert "does not know 9999_later.sql" in newer
 
 
+async def test_129_a_web_process_is_refused_on_another_schema_too(fresh: str, start: Start) -> None:
+    await start.admin.execute("INSERT INTO migrations VALUES ('9999_later.sql', 'x')")
+    web = {**GOOD, "DATABASE_URL": as_role(fresh, "fairway_web"), "FAIRWAY_PORT": "0"}
+
+    said = await Shell(web)("web")
+
+    assert (said.code, said.out) == (1, "")
+    assert "does not know 9999_later.sql" in said.err
+
+
 @pytest.mark.parametrize(
     "wrong", [timedelta(days=-20_000), timedelta(minutes=-6), timedelta(minutes=6), timedelta(days=5_000)]
 )
