@@ -86,7 +86,10 @@ def connect(
         return
     click.echo(f"Linked {answer['account']} as connection {answer['connection_id']}.")
     click.echo(f"Webhooks: {answer['webhook_address']}  ({len(answer['topics'])} topics registered)")  # type: ignore[arg-type]
-    click.echo("Next: ./fairway catalog   then   ./fairway connections --push-on NAME", err=True)
+    if connector.manifest.kind == "channel":
+        click.echo("Next: ./fairway catalog   then   ./fairway connections --push-on NAME", err=True)
+    else:
+        click.echo("Next: ./fairway ship ORDER --carrier NAME --tracking NUMBER", err=True)
 
 
 def _pair(item: str) -> tuple[str, str]:

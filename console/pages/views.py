@@ -74,6 +74,7 @@ async def overview(request: web.Request) -> web.Response:
         parked = await status.parked_groups(tx)
         held = await status.held_groups(tx)
         refused = await status.refused_pushes(tx)
+        untold = await status.refused_effects(tx)
         late = await status.late_todo(tx, now - LATE)
         numbers = await status.numbers(tx, now.replace(hour=0, minute=0, second=0, microsecond=0))
         orders = await status.newest_orders(tx, merchants, SHOWN)
@@ -88,7 +89,7 @@ async def overview(request: web.Request) -> web.Response:
     reauth = [connection for connection in linked if connection["status"] == "reauth_required"]
     for row in stock:
         row["levels"] = [level for level in levels if level["variant_id"] == row["variant_id"]]
-    needs = sum(map(len, (reauth, work, parked, held, refused))) + bool(late["count"])
+    needs = sum(map(len, (reauth, work, parked, held, refused, untold))) + bool(late["count"])
     live = [connection for connection in linked if connection["status"] != "disconnected"]
     return _page(
         request,
@@ -102,6 +103,7 @@ async def overview(request: web.Request) -> web.Response:
         parked=parked,
         held=held,
         refused=refused,
+        untold=untold,
         late=late,
         needs=needs,
         numbers=numbers,

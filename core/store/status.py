@@ -34,7 +34,7 @@ async def connections(tx: Connection, merchants: Sequence[int]) -> Rows:
            )
            SELECT c.connection_id, c.merchant_id, m.name AS merchant, c.channel, c.name, c.status,
              c.status_message,
-             c.push_stock, came.at AS last_delivery, sold.at AS last_order,
+             c.push_stock, c.push_fulfillments, came.at AS last_delivery, sold.at AS last_order,
              (SELECT min(finished_until) FROM checkpoints k
               WHERE k.merchant_id = c.merchant_id AND k.connection_id = c.connection_id) AS checkpoint,
              (SELECT count(*) FROM listing_levels l WHERE l.merchant_id = c.merchant_id
@@ -90,6 +90,15 @@ async def refused_pushes(tx: Connection) -> Rows:
                AS variants
            FROM listing_levels l JOIN variants v USING (merchant_id, variant_id)
            WHERE l.pending AND l.failures > 0 GROUP BY 1, 2 ORDER BY count DESC, 1, 2""",
+    )
+
+
+async def refused_effects(tx: Connection) -> Rows:
+    """What channels and carriers refused to be told, by connection, kind and reason."""
+    return await _rows(
+        tx,
+        """SELECT connection_id, kind, error, count(*) AS count FROM outbox WHERE status = 'rejected'
+           GROUP BY 1, 2, 3 ORDER BY count DESC, 1, 2, 3""",
     )
 
 

@@ -30,6 +30,21 @@ async def test_the_first_page_says_what_is_broken_and_why(busy: Pages) -> None:
     assert "1 delivery waits longer than a minute; the oldest came 1 min ago." in said
 
 
+async def test_what_a_channel_refused_to_be_told_needs_a_person(busy: Pages) -> None:
+    async with busy.admin.transaction([busy.merchant]) as tx:
+        await tx.execute(
+            """INSERT INTO outbox (merchant_id, connection_id, kind, entity, subject_id, op_key, key, status, next_at,
+                 created_at, error)
+               SELECT merchant_id, min(connection_id), 'fulfillment', 'order:1', 1, 'k', gen_random_uuid(), 'rejected',
+                 now(), now(), 'rejected: 3 are left to ship' FROM connections GROUP BY merchant_id"""
+        )
+    _, text, _ = await busy.get()
+
+    said = _plain(text)
+    assert "8 things need you." in said
+    assert "1 fulfillment not taken by Mug & Moss. rejected: 3 are left to ship See fairway outbox." in said
+
+
 async def test_stock_is_listed_with_the_least_free_first(busy: Pages) -> None:
     _, text, _ = await busy.get()
 
