@@ -96,7 +96,8 @@ async def at_rest(tx: Connection) -> bool:
                  AND NOT EXISTS (SELECT FROM shortages JOIN stock USING (merchant_id, variant_id)
                    WHERE quantity > 0 AND on_hand > reserved)
                  AND NOT EXISTS (SELECT FROM schedule WHERE lease_until > clock_timestamp()
-                   OR (kind IN ('pull', 'push', 'fetch', 'effect') AND (due_at <= clock_timestamp() OR failures > 0)))"""
+                   OR (kind IN ('catalog', 'pull', 'push', 'fetch', 'effect')
+                     AND (due_at <= clock_timestamp() OR failures > 0)))"""
         )
     )
 

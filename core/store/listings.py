@@ -71,7 +71,11 @@ async def put_levels(
     live: Sequence[tuple[str, str, int]],
     now: datetime,
 ) -> None:
-    """First looks at live quantities: (channel item, channel location, quantity). What is known already stays."""
+    """Looks at live quantities: (channel item, channel location, quantity). What is known already stays.
+
+    Where a channel shows something else than it should, the level is pending: a push looks again, finds out whether it
+    sold, and tells it what it may sell.
+    """
     items = [row[0] for row in live]
     known = await tx.fetch(
         """SELECT DISTINCT variant_id FROM listings WHERE merchant_id = $1 AND connection_id = $2
@@ -90,7 +94,8 @@ async def put_levels(
            WHERE l.tracked AND NOT l.bundle
            ORDER BY l.listing_id
            ON CONFLICT (merchant_id, connection_id, listing_id, channel_location_id) DO UPDATE SET
-             variant_id = excluded.variant_id, predicted = coalesce(ll.predicted, excluded.predicted)""",
+             variant_id = excluded.variant_id, predicted = coalesce(ll.predicted, excluded.predicted),
+             pending = ll.pending OR (ll.desired IS NOT NULL AND ll.predicted <> excluded.predicted)""",
         merchant_id,
         connection_id,
         [row[0] for row in live],

@@ -76,7 +76,10 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
             raise ChannelError(ErrorCode.UNEXPECTED, "the catalogue's pages do not come to an end")
         seen.add(cursor)
     async with hub.database.transaction([lease.merchant_id]) as tx:
-        await schedule.ring(tx, "pull", [(lease.merchant_id, lease.connection_id)], hub.clock())
+        pair = (lease.merchant_id, lease.connection_id)
+        await schedule.ring(tx, "pull", [pair], hub.clock())
+        await schedule.ring(tx, "push", [pair], hub.clock())
+    await hub.wake.ring("push")
     await hub.wake.ring("relevel")
     return Cataloged(count, matched)
 

@@ -49,8 +49,18 @@ def test_what_is_written_never_puts_units_sold_unseen_back_on_sale(
     assert 0 <= quantity <= desired
     assert unseen >= 0
     if predicted is not None and live < predicted and live != maybe:
-        assert unseen == predicted - live
+        assert unseen == max(predicted, maybe or 0) - live
         assert quantity == max(0, desired - unseen)
+
+
+@given(units, units, units, st.integers(1, 20))
+def test_of_two_values_a_channel_may_have_sold_from_the_worse_is_believed(
+    desired: int, predicted: int, maybe: int, sold: int
+) -> None:
+    live = max(predicted, maybe) - sold
+    _, unseen = quantity_to_write(desired, predicted, live, maybe)
+
+    assert unseen == (0 if live in (predicted, maybe) else sold)
 
 
 @given(st.integers(-20, 50), units)
