@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from console.demo.shops import Shops, latency_ms, sold
@@ -26,7 +26,7 @@ class Verdict:
     duplicated: int = 0
     oversold: int = 0
     explained: int = 0
-    wrong_levels: int = 0
+    wrong: list[dict[str, Any]] = field(default_factory=list)
     tracking_pushes: int = 0
     tracking_missing: int = 0
     duplicate_effects: int = 0
@@ -36,7 +36,7 @@ class Verdict:
         return (
             self.lost == 0
             and self.duplicated == 0
-            and self.wrong_levels == 0
+            and not self.wrong
             and self.tracking_missing == 0
             and self.duplicate_effects == 0
             and self.explained >= self.oversold
@@ -52,7 +52,7 @@ async def compare(hub: Hub, merchant_id: int, shops: Shops, connections: dict[st
         for shop, books in (("shopify", shops.shopify.books), ("woocommerce", shops.woocommerce.books)):
             _orders(verdict, books, [row for row in stored if row["connection_id"] == connections[shop]])
         await _oversold(tx, verdict, shops)
-        verdict.wrong_levels = await _levels(tx, shops, connections)
+        verdict.wrong = await _levels(tx, shops)
         _parcels(verdict, shops, connections, await demo_books.shipped_parcels(tx))
         verdict.numbers |= await demo_books.numbers(tx)
         checked = await verify(tx, at_rest=True, now=hub.clock())
@@ -128,13 +128,14 @@ def _parcels(
     verdict.duplicate_effects = sum(times - 1 for counted in effects for times in counted.values())
 
 
-async def _levels(tx: Connection, shops: Shops, connections: dict[str, int]) -> int:
+async def _levels(tx: Connection, shops: Shops) -> list[dict[str, Any]]:
     """Listings that at the end show something else than what is free."""
-    wrong = 0
     free = await demo_books.free_by_sku(tx)
-    for sku in shops.supply:
-        wanted = max(0, free.get(sku, 0))
-        wrong += shops.shopify.available(sku) != wanted
-        wrong += shops.woocommerce.stock_of(sku) != wanted
-    del connections
-    return wrong
+    shown: list[tuple[str, str, int | None]] = []
+    shown += [("shopify", sku, shops.shopify.available(sku)) for sku in shops.supply]
+    shown += [("woocommerce", sku, shops.woocommerce.stock_of(sku)) for sku in shops.supply]
+    return [
+        {"shop": shop, "sku": sku, "shows": shows, "free": free.get(sku, 0)}
+        for shop, sku, shows in shown
+        if shows != max(0, free.get(sku, 0))
+    ]
