@@ -64,6 +64,12 @@ async def match_by_sku(tx: Connection, merchant_id: int, connection_id: int) -> 
     return int(status.rsplit(" ", 1)[-1])
 
 
+# A settled level of which nothing has moved for a minute, though the channel shows something else.
+_QUIET_DRIFT = """(NOT ll.pending AND ll.maybe IS NULL AND ll.desired IS NOT NULL
+               AND ll.predicted <> excluded.predicted
+               AND greatest(ll.desired_at, ll.confirmed_at) < $6::timestamptz - interval '1 minute')"""
+
+
 async def put_levels(
     tx: Connection,
     merchant_id: int,
@@ -73,8 +79,8 @@ async def put_levels(
 ) -> None:
     """Looks at live quantities: (channel item, channel location, quantity). What is known already stays.
 
-    Where a channel shows something else than it should, the level is pending: a push looks again, finds out whether it
-    sold, and tells it what it may sell.
+    Where nothing has moved for a minute and a channel shows more than it should, it is told again; where it shows less,
+    it has sold, and the order is on its way (or a pull shows that there is none).
     """
     items = [row[0] for row in live]
     known = await tx.fetch(
@@ -86,7 +92,7 @@ async def put_levels(
     )
     await mark_dirty(tx, {(merchant_id, row["variant_id"]) for row in known}, now)
     await tx.execute(
-        """INSERT INTO listing_levels AS ll (merchant_id, connection_id, listing_id, channel_location_id, variant_id,
+        f"""INSERT INTO listing_levels AS ll (merchant_id, connection_id, listing_id, channel_location_id, variant_id,
              predicted, confirmed, confirmed_at)
            SELECT $1, $2, l.listing_id, r.loc, l.variant_id, r.q, r.q, $6
            FROM unnest($3::text[], $4::text[], $5::int[]) AS r (item, loc, q)
@@ -94,8 +100,12 @@ async def put_levels(
            WHERE l.tracked AND NOT l.bundle
            ORDER BY l.listing_id
            ON CONFLICT (merchant_id, connection_id, listing_id, channel_location_id) DO UPDATE SET
-             variant_id = excluded.variant_id, predicted = coalesce(ll.predicted, excluded.predicted),
-             pending = ll.pending OR (ll.desired IS NOT NULL AND ll.predicted <> excluded.predicted)""",
+             variant_id = excluded.variant_id,
+             predicted = CASE WHEN ll.predicted IS NULL OR {_QUIET_DRIFT} THEN excluded.predicted ELSE ll.predicted END,
+             unseen = ll.unseen + CASE WHEN {_QUIET_DRIFT} THEN greatest(0, ll.predicted - excluded.predicted) ELSE 0 END,
+             unseen_at = CASE WHEN {_QUIET_DRIFT} AND ll.predicted > excluded.predicted
+               THEN coalesce(ll.unseen_at, $6::timestamptz) ELSE ll.unseen_at END,
+             pending = ll.pending OR ({_QUIET_DRIFT} AND ll.predicted < excluded.predicted)""",
         merchant_id,
         connection_id,
         [row[0] for row in live],

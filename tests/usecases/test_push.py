@@ -120,6 +120,7 @@ async def test_a_sale_wiped_out_by_a_write_whose_answer_was_lost_is_noticed_when
 async def test_a_count_that_is_not_what_it_should_be_is_looked_at_and_mended(rig: Rig, shop: Shop) -> None:
     await relevel(rig.hub)
     shop.counts[ITEMS[MUG]] = 103  # somebody typed it in
+    rig.clock.forward(minutes=2)
 
     async with rig.hub.database.transaction([rig.merchant_id]) as tx:
         live = [(str(ITEMS[MUG]), "", 103)]
@@ -136,6 +137,7 @@ async def test_a_count_that_is_lower_than_it_should_be_is_taken_for_a_sale_at_fi
 ) -> None:
     await relevel(rig.hub)
     shop.counts[ITEMS[MUG]] = 98
+    rig.clock.forward(minutes=2)
 
     async with rig.hub.database.transaction([rig.merchant_id]) as tx:
         live = [(str(ITEMS[MUG]), "", 98)]
