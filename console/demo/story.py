@@ -169,8 +169,7 @@ async def _tell_all(demo: Demo, chaos: Chaos | None, tell: Tell) -> None:
         await _carry(demo, tell)
     demo.shops.spoil(CallFaults())
     await _settle(demo, tell)
-    if chaos:
-        await _look_again(demo, tell)
+    await _look_again(demo, tell)
     tell("comparing the books", 1.0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.model.inventory import ListingSeen
@@ -64,10 +64,10 @@ async def match_by_sku(tx: Connection, merchant_id: int, connection_id: int) -> 
     return int(status.rsplit(" ", 1)[-1])
 
 
-# A settled level of which nothing has moved for a minute, though the channel shows something else.
+# A settled level of which nothing has moved for a while, though the channel shows something else.
 _QUIET_DRIFT = """(NOT ll.pending AND ll.maybe IS NULL AND ll.desired IS NOT NULL
                AND ll.predicted <> excluded.predicted
-               AND greatest(ll.desired_at, ll.confirmed_at) < $6::timestamptz - interval '1 minute')"""
+               AND greatest(ll.desired_at, ll.confirmed_at) < $6::timestamptz - $7::interval)"""
 
 
 async def put_levels(
@@ -76,10 +76,11 @@ async def put_levels(
     connection_id: int,
     live: Sequence[tuple[str, str, int]],
     now: datetime,
+    quiet: timedelta = timedelta(minutes=1),
 ) -> None:
     """Looks at live quantities: (channel item, channel location, quantity). What is known already stays.
 
-    Where nothing has moved for a minute and a channel shows more than it should, it is told again; where it shows less,
+    Where nothing has moved for *quiet* and a channel shows more than it should, it is told again; where it shows less,
     it has sold, and the order is on its way (or a pull shows that there is none).
     """
     items = [row[0] for row in live]
@@ -112,6 +113,7 @@ async def put_levels(
         [row[1] for row in live],
         [row[2] for row in live],
         now,
+        quiet,
     )
 
 

@@ -67,7 +67,8 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
                 raise LostLease
             await listings.put_listings(tx, lease.merchant_id, lease.connection_id, found, now)
             matched += await listings.match_by_sku(tx, lease.merchant_id, lease.connection_id)
-            await listings.put_levels(tx, lease.merchant_id, lease.connection_id, live, now)
+            quiet = timedelta(seconds=hub.settings.unseen_patience_s)
+            await listings.put_levels(tx, lease.merchant_id, lease.connection_id, live, now, quiet)
         count += len(page.listings)
         if page.next_cursor is None:
             break
