@@ -16,7 +16,7 @@ async def test_counts_typed_in_at_both_shops_are_mended_by_the_next_catalogue(
     async with open_loop(await make_hub(), fresh, seed=6) as loop:
         loop.shopify.set_available("MUG", 11)
         loop.woocommerce.set_stock("TEA", 6)
-        clock.forward(minutes=2)
+        clock.forward(minutes=3)
 
         async with loop.hub.database.transaction([loop.merchant_id]) as tx:
             pairs = [(loop.merchant_id, connection_id) for connection_id in loop.connections.values()]
