@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Sold:
     price: Decimal = Decimal("10.00")
 
 
-class Kit:
+class Kit(ABC):
     """What channels and carriers have in common. *answer* is a body that a good answer of the API may have."""
 
     connector: Connector
@@ -51,17 +52,17 @@ class Kit:
     vectors: Sequence[Vector]
     answer: bytes
 
+    @abstractmethod
     def sign(self, body: bytes, secret: str) -> dict[str, str]:
         """The headers of a delivery, as the channel signs it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sample(self) -> bytes:
         """A body of *topic* with nothing odd about it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open(self, *, listed: int = 0) -> AbstractAsyncContextManager[Any]:
         """A simulated account: a `Shop` with *listed* products more, or an `Account` of a carrier."""
-        raise NotImplementedError
 
     def signed(self, body: bytes, secret: str) -> Delivery:
         return Delivery(self.topic, self.sign(body, secret), body)
@@ -125,11 +126,13 @@ class Clock:
 
 class ChannelKit(Kit):
     """*places* says where a fact stands in an order's body ("line_items.0.quantity"): id, status, currency, total,
-    changed_at, quantity, sku and title.
+    changed_at, quantity, sku and title. Where the connector is a `NamesAccount`, its kit also has `of_account(account)`: a
+    delivery of the account with that number.
     """
 
     places: Mapping[str, str]
 
+    @abstractmethod
     def order(
         self,
         lines: Sequence[Sold] = (Sold(),),
@@ -140,15 +143,10 @@ class ChannelKit(Kit):
         zone: ZoneInfo = BERLIN,
     ) -> dict[str, Any]:
         """An order as the channel writes it, whose amounts add up; the shop stands in *zone*."""
-        raise NotImplementedError
 
+    @abstractmethod
     def deleted(self, order_id: int) -> Delivery:
         """What the channel sends when an order was deleted."""
-        raise NotImplementedError
-
-    def of_account(self, account: str) -> Delivery:
-        """A delivery of the account with that number."""
-        raise NotImplementedError
 
     def sample(self) -> bytes:
         return encode(self.order())
@@ -181,11 +179,11 @@ class CarrierKit(Kit):
 
     words: Mapping[TrackingStatus, str]
 
+    @abstractmethod
     def callback(
         self, number: str, word: str, scans: Sequence[tuple[str, datetime]], *, carrier: str = "UPS"
     ) -> dict[str, Any]:
         """What the carrier sends when a parcel moved: its word, and the words and times of what it saw."""
-        raise NotImplementedError
 
     def sample(self) -> bytes:
         return encode(self.callback("1Z999", self.words[TrackingStatus.IN_TRANSIT], self.way()))
