@@ -18,19 +18,17 @@ def quantity_to_write(
 
     *predicted* is what the channel should show by itself. Where it shows fewer, the difference was sold by orders
     still on their way: writing *desired* would put those units back on sale. Where it shows more, *desired* stands.
-    *maybe* is what an earlier try whose answer was lost may have written: showing exactly that is no sale. Showing a
-    third value, it has sold since one of the two, and the worse is believed.
+    *maybe* is what an earlier try whose answer was lost may have written: showing exactly that is no sale. It says
+    nothing more, since it does not go down with sales whose orders have come, as *predicted* does.
 
     >>> quantity_to_write(desired=8, predicted=10, live=9)
     (7, 1)
     >>> quantity_to_write(desired=8, predicted=10, live=8, maybe=8)
     (8, 0)
-    >>> quantity_to_write(desired=45, predicted=40, live=43, maybe=45)
-    (43, 2)
+    >>> quantity_to_write(desired=45, predicted=44, live=44, maybe=47)
+    (45, 0)
     """
-    if predicted is None or live in (predicted, maybe):
-        return max(0, desired), 0
-    unseen = max(0, predicted - live, 0 if maybe is None else maybe - live)
+    unseen = 0 if predicted is None or live == maybe else max(0, predicted - live)
     return max(0, desired - unseen), unseen
 
 
