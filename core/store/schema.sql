@@ -194,6 +194,7 @@ CREATE TABLE order_lines (
   unit_price          numeric(20, 8),
   total               numeric(20, 6),
   needs_parcel        boolean NOT NULL DEFAULT true,  -- not a tip, a gift card, a download
+  made_of             jsonb,            -- of a kit: component -> units in one, as it was reserved
   PRIMARY KEY (merchant_id, order_id, line_id),
   FOREIGN KEY (merchant_id, order_id) REFERENCES orders
 );
@@ -222,6 +223,17 @@ CREATE TABLE variants (
   PRIMARY KEY (merchant_id, variant_id),
   UNIQUE (merchant_id, sku)
 );
+
+CREATE TABLE kit_components (            -- what a kit is made of, one level deep: a component may be a kit itself
+  merchant_id   bigint NOT NULL,
+  kit_id        bigint NOT NULL,
+  component_id  bigint NOT NULL CHECK (component_id <> kit_id),
+  units         integer NOT NULL CHECK (units > 0),
+  PRIMARY KEY (merchant_id, kit_id, component_id),
+  FOREIGN KEY (merchant_id, kit_id) REFERENCES variants,
+  FOREIGN KEY (merchant_id, component_id) REFERENCES variants
+);
+CREATE INDEX kit_components_component ON kit_components (merchant_id, component_id);
 
 CREATE TABLE listings (
   merchant_id         bigint NOT NULL,
@@ -304,7 +316,7 @@ CREATE TABLE reservations (
   variant_id   bigint NOT NULL,
   held         integer NOT NULL CHECK (held >= 0),     -- units set aside
   shipped      integer NOT NULL DEFAULT 0 CHECK (shipped >= 0),  -- units that left from here
-  PRIMARY KEY (merchant_id, order_id, line_id, location_id),
+  PRIMARY KEY (merchant_id, order_id, line_id, variant_id, location_id),
   FOREIGN KEY (merchant_id, order_id) REFERENCES orders
 );
 CREATE INDEX reservations_variant ON reservations (merchant_id, variant_id, location_id) WHERE held > 0;
@@ -319,7 +331,7 @@ CREATE TABLE shortages (                 -- units sold that no shelf has: each e
   cause        jsonb NOT NULL,          -- who sold what when, and what the channel showed
   opened_at    timestamptz NOT NULL,
   closed_at    timestamptz,
-  PRIMARY KEY (merchant_id, order_id, line_id),
+  PRIMARY KEY (merchant_id, order_id, line_id, variant_id),
   FOREIGN KEY (merchant_id, order_id) REFERENCES orders
 );
 CREATE INDEX shortages_open ON shortages (merchant_id, variant_id, opened_at) WHERE quantity > 0;
@@ -593,7 +605,7 @@ BEGIN
       'variants', 'listings', 'locations', 'connection_locations', 'stock', 'stock_ledger', 'reservations',
       'shortages', 'dirty', 'listing_levels', 'push_attempts', 'schedule', 'checkpoints', 'checkpoint_log', 'runs',
       'intake_counts', 'fulfillments', 'fulfillment_lines', 'parcels', 'fulfillment_parcels', 'scans', 'outbox',
-      'effect_attempts', 'budgets', 'circuits', 'run_lines'] LOOP
+      'effect_attempts', 'budgets', 'circuits', 'run_lines', 'kit_components'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY declared ON %I USING (merchant_id = ANY (declared_merchants()))', name);

@@ -86,7 +86,7 @@ async def put_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> No
     await tx.execute(
         """INSERT INTO reservations (merchant_id, order_id, line_id, location_id, variant_id, held, shipped)
            SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::int[], $7::int[])
-           ON CONFLICT (merchant_id, order_id, line_id, location_id)
+           ON CONFLICT (merchant_id, order_id, line_id, variant_id, location_id)
            DO UPDATE SET held = excluded.held, shipped = excluded.shipped""",
         *columns(rows, "merchant_id", "order_id", "line_id", "location_id", "variant_id", "held", "shipped"),
     )
@@ -100,7 +100,7 @@ async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: dat
            SELECT m, o, l, v, q, x, c, $8::timestamptz, CASE WHEN q = 0 THEN $8::timestamptz END
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::jsonb[])
              AS r (m, o, l, v, q, x, c)
-           ON CONFLICT (merchant_id, order_id, line_id) DO UPDATE SET quantity = excluded.quantity,
+           ON CONFLICT (merchant_id, order_id, line_id, variant_id) DO UPDATE SET quantity = excluded.quantity,
              oversold = s.oversold + excluded.oversold, closed_at = excluded.closed_at""",
         *columns(rows, "merchant_id", "order_id", "line_id", "variant_id", "quantity", "oversold", "cause"),
         now,

@@ -44,7 +44,8 @@ INSERT INTO order_lines (merchant_id, order_id, line_id, position, title, moves_
     quantity_fulfilled, quantity_returned) VALUES ({m}, {m}, '1', 0, 't', true, 1, 0, 0, 0);
 INSERT INTO order_events (merchant_id, order_id, version, kind, delivery_id, recorded_at)
   VALUES ({m}, {m}, 1, 'order_placed', {m}, now());
-INSERT INTO variants (merchant_id, variant_id, sku) VALUES ({m}, {m}, 'S');
+INSERT INTO variants (merchant_id, variant_id, sku) VALUES ({m}, {m}, 'S'), ({m}, {m} + 100, 'SET');
+INSERT INTO kit_components VALUES ({m}, {m} + 100, {m}, 2);
 INSERT INTO listings (merchant_id, listing_id, connection_id, channel_item_id, channel_stock_id, title,
   tracked,
     bundle, variant_id, seen_at) VALUES ({m}, {m}, {m}, '1', '1', 't', true, false, {m}, now());
