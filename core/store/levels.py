@@ -124,7 +124,7 @@ async def claim(
     """
     rows = await tx.fetch(
         """SELECT ll.listing_id, ll.channel_location_id, ll.desired, ll.desired_seq, ll.predicted, ll.unseen, ll.maybe,
-             ll.own_sales, l.channel_stock_id
+             ll.own_sales, ll.confirmed_at, l.channel_stock_id
            FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.pending AND ll.next_at <= $4
              AND ll.desired IS NOT NULL AND l.tracked AND NOT l.bundle

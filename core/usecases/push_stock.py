@@ -120,6 +120,8 @@ def _write(lease: Lease, row: Row) -> StockWrite:
         row["desired_seq"],
         row["desired"],
         row["unseen"],
+        # Once a value was confirmed, the same one is another write: a channel does nothing for a key it knows.
+        row["confirmed_at"],
     )
     digest = hashlib.sha256(repr(wish).encode()).hexdigest()
     return StockWrite(
