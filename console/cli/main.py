@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from typing import Any
 
 import click
 
+from console.cli.table import Table
 from core.errors import ChannelError, FairwayError
 
 # name -> (module, function, one line for --help)
@@ -27,7 +27,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "channels": ("channels", "channels", "What each channel and carrier can do, and how well it is tested."),
     "channel": ("channels", "channel", "Measure one connector with the conformance kit."),
     "catalog": ("catalog", "catalog", "Listings, their match by SKU, and what a person must look at."),
-    "stock": ("stock", "stock", "What is on the shelves, what is free, and counting it."),
+    "stock": (
+        "stock",
+        "stock",
+        "What is on the shelves, and everything that is done there: count, receive, ...",
+    ),
     "orders": ("orders", "orders", "The newest orders, or one whole."),
     "ship": ("ship", "ship", "Goods of an order left in a parcel: stock, channel and carrier follow."),
     "outbox": ("ship", "outbox", "What channels and carriers still have to be told, and what they refused."),
@@ -48,34 +52,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class Commands(click.Group):
-    """Looks commands up in the table."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module, function, _ = COMMANDS[name]
-        command: click.Command = getattr(importlib.import_module(f"console.cli.{module}"), function)
-        return command
-
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = [name for name in COMMANDS if name.startswith(args[0][:3])]
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Table,
+    commands=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 def fairway() -> None:
     """Fairway takes in every order, keeps one true count of stock, and tells every channel.
 

@@ -194,8 +194,8 @@ async def test_a_match_with_a_wrong_line_changes_nothing(desk: Desk, text: str, 
 async def test_a_count_is_booked_and_shown(desk: Desk) -> None:
     path = desk.file("count.csv", "\ufeffsku,on_hand,note\nMUG,5,top shelf\n'=LAMP,0,\n")
 
-    first = await desk.fairway("stock", "--count", path, "--json")
-    again = await desk.fairway("stock", "--count", path)
+    first = await desk.fairway("stock", "count", "--file", path, "--json")
+    again = await desk.fairway("stock", "count", "--file", path)
     as_csv = await desk.fairway("stock", "--csv")
 
     assert first.code == 0, first.err
@@ -219,7 +219,7 @@ async def test_a_count_is_booked_and_shown(desk: Desk) -> None:
     ],
 )
 async def test_a_count_with_a_wrong_line_books_nothing(desk: Desk, text: str, sentence: str) -> None:
-    said = await desk.fairway("stock", "--count", desk.file("count.csv", text))
+    said = await desk.fairway("stock", "count", "--file", desk.file("count.csv", text))
 
     assert said.code == 2
     assert sentence in said.err
@@ -229,7 +229,7 @@ async def test_a_count_with_a_wrong_line_books_nothing(desk: Desk, text: str, se
 async def test_a_count_that_is_no_text_is_a_sentence(desk: Desk) -> None:
     (desk.folder / "count.csv").write_bytes(b"sku,on_hand\n\xff\xfe,5\n")
 
-    said = await desk.fairway("stock", "--count", str(desk.folder / "count.csv"))
+    said = await desk.fairway("stock", "count", "--file", str(desk.folder / "count.csv"))
 
     assert said.code == 2
     assert "not a CSV file in UTF-8" in said.err
@@ -257,7 +257,7 @@ async def test_a_pull_is_asked_for_by_name(desk: Desk) -> None:
 
 
 async def test_verify_fails_only_when_an_invariant_is_broken(desk: Desk) -> None:
-    await desk.fairway("stock", "--count", desk.file("count.csv", "sku,on_hand\nMUG,5\n"))
+    await desk.fairway("stock", "count", "--file", desk.file("count.csv", "sku,on_hand\nMUG,5\n"))
 
     whole = await desk.fairway("verify", "--json")
     unsettled = await desk.fairway("verify", "--at-rest")

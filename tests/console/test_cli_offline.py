@@ -48,12 +48,14 @@ async def test_help_needs_no_hub(shell: Shell, words: tuple[str, ...]) -> None:
     assert said.out.startswith("Usage: fairway")
 
 
-async def test_every_command_of_the_table_has_its_help(shell: Shell) -> None:
-    from console.cli.main import COMMANDS, Commands
+def test_every_command_of_the_tables_has_its_help() -> None:
+    from console.cli.main import fairway
+    from console.cli.stock import stock
 
-    loaded = [Commands().get_command(None, name) for name in COMMANDS]  # type: ignore[arg-type]
-
-    assert all(command is not None and command.help for command in loaded)
+    for group in (fairway, stock):
+        loaded = [group.get_command(None, name) for name in group.list_commands(None)]  # type: ignore[arg-type]
+        assert loaded
+        assert all(command is not None and command.help for command in loaded)
 
 
 @pytest.mark.parametrize(
