@@ -11,7 +11,7 @@ from core.rules.stock import Pick, Shelf, allocate, give_back
 
 @dataclass(slots=True)
 class LineStock:
-    """What one order line has of the shelves: units held and shipped by location, units *short*.
+    """What one order line has of one variant: units held and shipped by location, units *short*.
 
     *missed* are the units this settling found on no shelf; *changed* says that something moved.
     """
@@ -62,47 +62,74 @@ class Shelves:
         self._on_hand[merchant_id, variant_id, location_id] = on_hand
         self._reserved[merchant_id, variant_id, location_id] = reserved
 
+    def of(self, line: LineStock, preferred: Sequence[int]) -> list[Shelf]:
+        """The shelves of the variant of *line*, in the *preferred* order."""
+        keys = [(line.merchant_id, line.variant_id, location_id) for location_id in preferred]
+        return [Shelf(key[2], self._on_hand.get(key, 0), self._reserved.get(key, 0)) for key in keys]
+
     def settle(self, line: LineStock, claim: Claim, preferred: Sequence[int]) -> None:
         """Make *line* hold and have shipped what *claim* says, from the *preferred* locations in their order.
 
         Never takes more than is free: what is missing is `short`. Units that left come off what is held first.
         """
-        self._ship(line, claim.shipped - line.shipped_total, preferred)
+        self.ship(line, claim.shipped - line.shipped_total, preferred)
         wanted = claim.held - line.held_total - line.short
         if wanted > 0:
-            picks, missing = allocate(wanted, self._shelves(line, preferred))
-            for pick in picks:
-                self._move(line, pick, on_hand=0, reserved=pick.quantity, reason="reserve")
-            line.short += missing
-            line.missed += missing
+            self.hold(line, wanted, preferred)
         elif wanted < 0:
-            forgiven = min(line.short, -wanted)
-            line.short -= forgiven
-            line.changed |= forgiven > 0
-            held = [Pick(location, quantity) for location, quantity in line.held.items()]
-            for pick in give_back(-wanted - forgiven, held):
-                self._move(line, pick, on_hand=0, reserved=-pick.quantity, reason="release")
+            self.let_go(line, -wanted)
 
-    def _ship(self, line: LineStock, units: int, preferred: Sequence[int]) -> None:
+    def hold(self, line: LineStock, units: int, preferred: Sequence[int]) -> None:
+        """Set *units* aside; what no shelf has is missing from now on."""
+        picks, missing = allocate(units, self.of(line, preferred))
+        for pick in picks:
+            self.reserve(line, pick)
+        line.short += missing
+        line.missed += missing
+
+    def let_go(self, line: LineStock, units: int) -> None:
+        """Ask for *units* less: what is missing anyway first, then what was taken last."""
+        forgiven = min(line.short, units)
+        line.short -= forgiven
+        line.changed |= forgiven > 0
+        held = [Pick(location, quantity) for location, quantity in line.held.items()]
+        for pick in give_back(units - forgiven, held):
+            self.release(line, pick)
+
+    def fill(self, line: LineStock, preferred: Sequence[int]) -> None:
+        """Set aside what is missing, as far as it is free by now."""
+        picks, _ = allocate(line.short, self.of(line, preferred))
+        for pick in picks:
+            self.reserve(line, pick)
+            line.short -= pick.quantity
+
+    def ship(self, line: LineStock, units: int, preferred: Sequence[int]) -> None:
+        """Book out *units* that have left: of what is held first, then of what is free."""
         for location_id, held in list(line.held.items()):
             taken = min(units, held)
             if taken > 0:
-                self._move(line, Pick(location_id, taken), on_hand=-taken, reserved=-taken, reason="ship")
+                self.book_out(line, Pick(location_id, taken), held=True)
                 units -= taken
         if units <= 0:
             return
-        picks, missing = allocate(units, self._shelves(line, preferred))
+        picks, missing = allocate(units, self.of(line, preferred))
         for pick in picks:
-            self._move(line, pick, on_hand=-pick.quantity, reserved=0, reason="ship")
+            self.book_out(line, pick, held=False)
         # The rest has left although no shelf had it: nothing to deduct, but it is known and explained.
         line.missed += max(0, missing - line.short)
         line.short -= min(line.short, units)
         line.shipped[preferred[0]] = line.shipped.get(preferred[0], 0) + missing
         line.changed = True
 
-    def _shelves(self, line: LineStock, preferred: Sequence[int]) -> list[Shelf]:
-        keys = [(line.merchant_id, line.variant_id, location_id) for location_id in preferred]
-        return [Shelf(key[2], self._on_hand.get(key, 0), self._reserved.get(key, 0)) for key in keys]
+    def reserve(self, line: LineStock, pick: Pick) -> None:
+        self._move(line, pick, on_hand=0, reserved=pick.quantity, reason="reserve")
+
+    def release(self, line: LineStock, pick: Pick) -> None:
+        self._move(line, pick, on_hand=0, reserved=-pick.quantity, reason="release")
+
+    def book_out(self, line: LineStock, pick: Pick, *, held: bool) -> None:
+        """*pick* has left its location; *held* says that it had been set aside for *line*."""
+        self._move(line, pick, on_hand=-pick.quantity, reserved=-pick.quantity if held else 0, reason="ship")
 
     def _move(self, line: LineStock, pick: Pick, *, on_hand: int, reserved: int, reason: str) -> None:
         key = (line.merchant_id, line.variant_id, pick.location_id)

@@ -120,19 +120,21 @@ async def put_levels(
 async def resolve(tx: Connection, wanted: Sequence[tuple[int, int, str | None, str | None]]) -> list[Row]:
     """Listings and variants behind order lines given as (merchant, connection, channel item, sku).
 
-    Row n answers wanted n: listing_id, variant_id, tracked, bundle, units. The channel's item wins; the SKU helps
-    where the item is not known, first among the connection's listings, then among the merchant's variants.
+    Row n answers wanted n: listing_id, variant_id, tracked, bundle, units, kit (whether the variant is one). The
+    channel's item wins; the SKU helps where the item is not known, first among the connection's listings, then among
+    the merchant's variants.
     """
     return await tx.fetch(
-        """SELECT w.n, coalesce(li.listing_id, ls.listing_id) AS listing_id,
-             coalesce(li.variant_id, ls.variant_id, v.variant_id) AS variant_id,
+        """SELECT w.n, coalesce(li.listing_id, ls.listing_id) AS listing_id, x.variant_id,
              coalesce(li.tracked, ls.tracked) AS tracked, coalesce(li.bundle, ls.bundle, false) AS bundle,
-             coalesce(li.units, ls.units, 1) AS units
+             coalesce(li.units, ls.units, 1) AS units, EXISTS (SELECT FROM kit_components k
+               WHERE k.merchant_id = w.m AND k.kit_id = x.variant_id) AS kit
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY AS w (m, c, item, sku, n)
            LEFT JOIN listings li ON li.merchant_id = w.m AND li.connection_id = w.c AND li.channel_item_id = w.item
            LEFT JOIN LATERAL (SELECT * FROM listings x WHERE li.listing_id IS NULL AND x.merchant_id = w.m
              AND x.connection_id = w.c AND x.sku = w.sku ORDER BY x.listing_id LIMIT 1) ls ON true
            LEFT JOIN variants v ON v.merchant_id = w.m AND v.sku = w.sku
+           CROSS JOIN LATERAL (SELECT coalesce(li.variant_id, ls.variant_id, v.variant_id) AS variant_id) x
            ORDER BY w.n""",
         [row[0] for row in wanted],
         [row[1] for row in wanted],

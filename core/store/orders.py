@@ -135,7 +135,7 @@ async def mark_gone(tx: Connection, rows: Sequence[tuple[int, int, int]], now: d
 async def lines_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
     """Stored lines of orders given as parallel arrays."""
     return await tx.fetch(
-        """SELECT l.order_id, l.line_id, l.listing_id, l.variant_id, l.moves_stock, l.quantity
+        """SELECT l.order_id, l.line_id, l.listing_id, l.variant_id, l.moves_stock, l.quantity, l.made_of
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, order_id)
            JOIN order_lines l USING (merchant_id, order_id)""",
         merchants,
@@ -190,17 +190,17 @@ async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     await tx.execute(
         """INSERT INTO order_lines (merchant_id, order_id, line_id, position, sku, channel_item_id, title, listing_id,
              variant_id, moves_stock, quantity, quantity_cancelled, quantity_fulfilled, quantity_returned,
-             unit_price, total, needs_parcel)
+             unit_price, total, needs_parcel, made_of)
            SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
              $8::bigint[], $9::bigint[], $10::boolean[], $11::int[], $12::int[], $13::int[], $14::int[],
-             $15::numeric[], $16::numeric[], $17::boolean[])
+             $15::numeric[], $16::numeric[], $17::boolean[], $18::jsonb[])
            ON CONFLICT (merchant_id, order_id, line_id) DO UPDATE SET position = excluded.position,
              sku = excluded.sku, channel_item_id = excluded.channel_item_id, title = excluded.title,
              listing_id = excluded.listing_id, variant_id = excluded.variant_id, moves_stock = excluded.moves_stock,
              quantity = excluded.quantity, quantity_cancelled = excluded.quantity_cancelled,
              quantity_fulfilled = excluded.quantity_fulfilled, quantity_returned = excluded.quantity_returned,
              unit_price = excluded.unit_price, total = excluded.total,
-             needs_parcel = excluded.needs_parcel""",
+             needs_parcel = excluded.needs_parcel, made_of = excluded.made_of""",
         *columns(
             rows,
             *[
@@ -221,6 +221,7 @@ async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
                 "unit_price",
                 "total",
                 "needs_parcel",
+                "made_of",
             ],
         ),
     )

@@ -108,13 +108,17 @@ async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: dat
 
 
 async def mark_dirty(tx: Connection, variants: Iterable[tuple[int, int]], now: datetime) -> None:
-    """Say that listings of (merchant, variant) must be levelled anew. Locks a mark that is there: levelling that
-    runs now may not take it away before we have committed.
+    """Say that listings of (merchant, variant), and of every kit it is in, must be levelled anew. Locks a mark that is
+    there: levelling that runs now may not take it away before we have committed.
     """
     wanted = sorted(set(variants))
     await tx.execute(
-        """INSERT INTO dirty AS d (merchant_id, variant_id, since)
-           SELECT m, v, $3 FROM unnest($1::bigint[], $2::bigint[]) AS k (m, v)
+        """WITH RECURSIVE moved AS (
+             SELECT m, v FROM unnest($1::bigint[], $2::bigint[]) AS k (m, v)
+             UNION
+             SELECT c.merchant_id, c.kit_id
+             FROM moved JOIN kit_components c ON c.merchant_id = moved.m AND c.component_id = moved.v)
+           INSERT INTO dirty AS d (merchant_id, variant_id, since) SELECT m, v, $3 FROM moved ORDER BY m, v
            ON CONFLICT (merchant_id, variant_id) DO UPDATE SET marks = d.marks + 1""",
         [pair[0] for pair in wanted],
         [pair[1] for pair in wanted],
@@ -126,21 +130,26 @@ async def merchants_short(tx: Connection, merchants: Sequence[int]) -> list[int]
     """Which of *merchants* have a shortage that free units could fill."""
     await declare(tx, merchants)
     rows = await tx.fetch(
-        """SELECT DISTINCT sh.merchant_id FROM shortages sh
-           JOIN stock s USING (merchant_id, variant_id) WHERE sh.quantity > 0 AND s.on_hand > s.reserved"""
+        """SELECT DISTINCT sh.merchant_id FROM shortages sh JOIN order_lines l USING (merchant_id, order_id, line_id)
+           JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id IN (sh.variant_id, l.variant_id)
+           WHERE sh.quantity > 0 AND s.on_hand > s.reserved"""
     )
     return sorted(row["merchant_id"] for row in rows)
 
 
 async def open_shortages(tx: Connection, merchant_id: int, limit: int) -> list[Row]:
-    """Open shortages whose variant has free units again, the oldest first."""
+    """Lines with open shortages that free units could fill, the oldest first. Of a kit (*made_of*: component -> units)
+    those are units of what is missing or ready-made kits; *variant_id* is the kit.
+    """
     return await tx.fetch(
-        """SELECT sh.order_id, sh.line_id, sh.variant_id, sh.quantity, o.connection_id FROM shortages sh
-           JOIN orders o USING (merchant_id, order_id)
+        """SELECT sh.order_id, sh.line_id, l.variant_id, l.made_of, o.connection_id
+           FROM shortages sh JOIN orders o USING (merchant_id, order_id)
+           JOIN order_lines l USING (merchant_id, order_id, line_id)
            WHERE sh.merchant_id = $1 AND sh.quantity > 0 AND EXISTS (
-             SELECT FROM stock s WHERE s.merchant_id = sh.merchant_id AND s.variant_id = sh.variant_id
+             SELECT FROM stock s WHERE s.merchant_id = sh.merchant_id AND s.variant_id IN (sh.variant_id, l.variant_id)
                AND s.on_hand > s.reserved)
-           ORDER BY sh.opened_at, sh.order_id LIMIT $2""",
+           GROUP BY sh.order_id, sh.line_id, l.variant_id, l.made_of, o.connection_id
+           ORDER BY min(sh.opened_at), sh.order_id, sh.line_id LIMIT $2""",
         merchant_id,
         limit,
     )

@@ -30,15 +30,17 @@ async def order(tx: Connection, order_id: int) -> dict[str, Any] | None:
 
 
 async def lines(tx: Connection, order_id: int) -> Rows:
-    """The lines of an order, each with its reservations as a list of {location, held, shipped}."""
+    """The lines of an order, each with its reservations as a list of {sku, location, held, shipped}; *sku* only where the
+    line is of a kit: that of a component or of the kit itself.
+    """
     return await _rows(
         tx,
         """SELECT l.line_id, l.sku, l.title, l.variant_id, l.moves_stock, l.quantity, l.quantity_cancelled,
              l.quantity_fulfilled, l.quantity_returned, l.unit_price, l.total,
-             coalesce((SELECT jsonb_agg(jsonb_build_object('location', p.name, 'held', r.held, 'shipped',
-               r.shipped)
-                                        ORDER BY r.location_id)
+             coalesce((SELECT jsonb_agg(jsonb_build_object('sku', CASE WHEN l.made_of IS NOT NULL THEN v.sku END,
+                         'location', p.name, 'held', r.held, 'shipped', r.shipped) ORDER BY v.sku, r.location_id)
                        FROM reservations r JOIN locations p USING (merchant_id, location_id)
+                       JOIN variants v USING (merchant_id, variant_id)
                        WHERE r.merchant_id = l.merchant_id AND r.order_id = l.order_id
                          AND r.line_id = l.line_id), '[]')
                AS reservations

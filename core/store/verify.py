@@ -9,6 +9,19 @@ from core.store.database import Connection
 
 UNSEEN_PATIENCE = timedelta(hours=1)  # by then an order or a pull has settled what a channel sold unseen
 
+# What a line takes from the shelves, one row for each variant: its own, or, of a kit, every component with its units
+# in one kit, beside the ready-made kits that the line has (ready_held, ready_shipped).
+_PARTS = """CROSS JOIN LATERAL (
+          SELECT m.variant_id, m.units, coalesce(sum(r.held) FILTER (WHERE r.variant_id = m.variant_id), 0) AS held,
+            coalesce(sum(r.shipped) FILTER (WHERE r.variant_id = m.variant_id), 0) AS shipped,
+            coalesce(sum(r.held) FILTER (WHERE r.variant_id <> m.variant_id), 0) AS ready_held,
+            coalesce(sum(r.shipped) FILTER (WHERE r.variant_id <> m.variant_id), 0) AS ready_shipped
+          FROM (SELECT l.variant_id, 1 AS units WHERE l.variant_id IS NOT NULL AND l.made_of IS NULL
+            UNION ALL SELECT key::bigint, value::int FROM jsonb_each_text(l.made_of)) m
+          LEFT JOIN reservations r ON r.merchant_id = l.merchant_id AND r.order_id = l.order_id
+            AND r.line_id = l.line_id AND r.variant_id IN (m.variant_id, l.variant_id)
+          GROUP BY m.variant_id, m.units) p"""
+
 # Each name tells a person what is wrong; each query must find nothing. All of one check happens in one
 # statement, so that it sees one state of the database, whatever commits meanwhile.
 ALWAYS: dict[str, str] = {
@@ -40,31 +53,41 @@ ALWAYS: dict[str, str] = {
         WHERE coalesce(s.reserved, 0) <> coalesce(r.held, 0)""",
     # What a line still asks of the shelves is held or known to be short: nothing is sold and forgotten. Where
     # a person matches, units per listing may have changed since the sale, so there any decision will do.
-    "line_without_its_units": """
+    "line_without_its_units": f"""
         SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
         LEFT JOIN listings li ON li.merchant_id = l.merchant_id AND li.listing_id = l.listing_id
-        LEFT JOIN LATERAL (
-          SELECT sum(held) AS held, sum(shipped) AS shipped FROM reservations r
-          WHERE r.merchant_id = l.merchant_id AND r.order_id = l.order_id AND r.line_id = l.line_id) r ON true
-        LEFT JOIN shortages s
-          ON s.merchant_id = l.merchant_id AND s.order_id = l.order_id AND s.line_id = l.line_id
+        {_PARTS}
+        LEFT JOIN shortages s ON s.merchant_id = l.merchant_id AND s.order_id = l.order_id AND s.line_id = l.line_id
+          AND s.variant_id = p.variant_id
         CROSS JOIN LATERAL (
-          SELECT coalesce(r.held, 0) + coalesce(s.quantity, 0) AS has,
+          SELECT p.held + coalesce(s.quantity, 0) + p.units * p.ready_held AS has,
             CASE WHEN NOT l.moves_stock OR o.intake NOT IN ('ship', 'reserve_only')
                    OR o.gone_at IS NOT NULL OR o.cancelled_at IS NOT NULL THEN 0
-                 ELSE greatest(0,
-                   (l.quantity - l.quantity_cancelled) * coalesce(li.units, 1) - coalesce(r.shipped, 0))
+                 ELSE greatest(0, ((l.quantity - l.quantity_cancelled) * coalesce(li.units, 1) - p.ready_shipped)
+                   * p.units - p.shipped)
             END AS asks) x
-        WHERE l.variant_id IS NOT NULL AND x.asks <> x.has
+        WHERE x.asks <> x.has
           AND (li.matched_by IS DISTINCT FROM 'merchant' OR (x.asks > 0) <> (x.has > 0))""",
-    "shipped_units_not_booked": """
+    "shipped_units_not_booked": f"""
         SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
         LEFT JOIN listings li ON li.merchant_id = l.merchant_id AND li.listing_id = l.listing_id
-        WHERE l.moves_stock AND l.variant_id IS NOT NULL AND l.quantity_fulfilled > 0 AND o.gone_at IS NULL
+        {_PARTS}
+        WHERE l.moves_stock AND l.quantity_fulfilled > 0 AND o.gone_at IS NULL
           AND o.intake IN ('ship', 'reserve_only') AND li.matched_by IS DISTINCT FROM 'merchant'
-          AND least(l.quantity, l.quantity_fulfilled) * coalesce(li.units, 1) > (
-            SELECT coalesce(sum(shipped), 0) FROM reservations r
-            WHERE r.merchant_id = l.merchant_id AND r.order_id = l.order_id AND r.line_id = l.line_id)""",
+          AND (least(l.quantity, l.quantity_fulfilled) * coalesce(li.units, 1) - p.ready_shipped) * p.units
+            > p.shipped""",
+    "units_of_what_its_line_is_not": """
+        SELECT FROM (
+          SELECT merchant_id, order_id, line_id, variant_id FROM reservations WHERE held > 0 OR shipped > 0
+          UNION ALL SELECT merchant_id, order_id, line_id, variant_id FROM shortages) u
+        JOIN order_lines l USING (merchant_id, order_id, line_id)
+        WHERE u.variant_id IS DISTINCT FROM l.variant_id AND (l.made_of ? u.variant_id::text) IS NOT TRUE""",
+    "kit_inside_itself": """
+        WITH RECURSIVE inside AS (
+          SELECT merchant_id, kit_id, component_id FROM kit_components
+          UNION SELECT i.merchant_id, i.kit_id, c.component_id FROM inside i
+          JOIN kit_components c ON c.merchant_id = i.merchant_id AND c.kit_id = i.component_id)
+        SELECT FROM inside WHERE kit_id = component_id""",
     "reservation_of_unknown_line": """
         SELECT FROM reservations r WHERE (r.held > 0 OR r.shipped > 0) AND NOT EXISTS (
           SELECT FROM order_lines l
@@ -197,9 +220,10 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
     ),
     "shortage_that_could_be_filled": (
         """SELECT FROM shortages sh JOIN orders o USING (merchant_id, order_id)
+           JOIN order_lines l USING (merchant_id, order_id, line_id)
            JOIN (SELECT DISTINCT merchant_id, connection_id, location_id FROM connection_locations) cl
              USING (merchant_id, connection_id)
-           JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id = sh.variant_id
+           JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id IN (sh.variant_id, l.variant_id)
              AND s.location_id = cl.location_id
            WHERE sh.quantity > 0 AND s.on_hand > s.reserved""",
         None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from core.hub import Hub
-from core.rules.orders import Claim
+from core.rules.kit_shelves import KitStock, take_ready_made
 from core.rules.shelves import LineStock, Shelves
 from core.store import connections, listings, orders, stock
-from core.store.database import Connection
+from core.store.database import Connection, Row
 from core.store.stock import Entry
 from core.usecases.run_log import recorded
 
@@ -38,50 +41,90 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
         for r in await stock.open_shortages(tx, merchant_id, BATCH)
         if r["order_id"] in {x["order_id"] for x in rows}
     ]
-    keys = [merchant_id] * len(rows), [row["order_id"] for row in rows]
+    lines = await _lines(tx, merchant_id, rows)
     shelves = Shelves()
-    for balance in await stock.lock(tx, {(merchant_id, row["variant_id"]) for row in rows}):
+    for balance in await stock.lock(tx, {(merchant_id, part.variant_id) for line in lines for part in line}):
         shelves.put(*balance.values())
     preferred = await listings.shelves_of(tx, sorted({(merchant_id, row["connection_id"]) for row in rows}))
     default = await listings.default_location(tx, merchant_id)
-    lines: dict[tuple[int, str], LineStock] = {}
+    was_short = [part for line in lines for part in line if part.short]
+    filled = 0
+    for row, (own, *parts) in zip(rows, lines, strict=True):
+        shelf = preferred.get(row["connection_id"], [default])
+        before = own.short + sum(part.short for part in parts)
+        if parts:
+            take_ready_made(shelves, _kit(own, parts, row), shelf)
+        for part in (own, *parts):
+            shelves.fill(part, shelf)
+        filled += before - own.short - sum(part.short for part in parts)
+    changed = [part for line in lines for part in line if part.changed]
+    if changed:
+        await _write(tx, merchant_id, changed, was_short, shelves, now)
+    return filled
+
+
+async def _lines(tx: Connection, merchant_id: int, rows: Sequence[Row]) -> list[list[LineStock]]:
+    """What each line has of its variant and, of a kit, of each component."""
+    keys = [merchant_id] * len(rows), [row["order_id"] for row in rows]
+    lines = [
+        [
+            LineStock(merchant_id, row["order_id"], row["line_id"], variant)
+            for variant in (row["variant_id"], *map(int, row["made_of"] or ()))
+        ]
+        for row in rows
+    ]
+    by_key = {(part.order_id, part.line_id, part.variant_id): part for line in lines for part in line}
     for row in await orders.reservations_of(tx, *keys):
-        key = (row["order_id"], row["line_id"])
-        line = lines.setdefault(key, LineStock(merchant_id, *key, row["variant_id"]))
-        line.held[row["location_id"]], line.shipped[row["location_id"]] = row["held"], row["shipped"]
-    short_rows, filled = [], 0
-    for row in rows:
-        key = (row["order_id"], row["line_id"])
-        line = lines.setdefault(key, LineStock(merchant_id, *key, row["variant_id"]))
-        claim = Claim(held=line.held_total + row["quantity"], shipped=line.shipped_total)
-        shelves.settle(line, claim, preferred.get(row["connection_id"], [default]))
-        filled += row["quantity"] - line.short
-        short_rows.append(
+        if part := by_key.get((row["order_id"], row["line_id"], row["variant_id"])):
+            part.held[row["location_id"]], part.shipped[row["location_id"]] = row["held"], row["shipped"]
+    for row in await orders.shortages_of(tx, *keys):
+        if part := by_key.get((row["order_id"], row["line_id"], row["variant_id"])):
+            part.short = row["quantity"]
+    return lines
+
+
+def _kit(own: LineStock, parts: Sequence[LineStock], row: Row) -> KitStock:
+    made_of = {int(component): units for component, units in row["made_of"].items()}
+    return KitStock(own, {part.variant_id: part for part in parts}, made_of)
+
+
+async def _write(
+    tx: Connection,
+    merchant_id: int,
+    changed: Sequence[LineStock],
+    was_short: Sequence[LineStock],
+    shelves: Shelves,
+    now: datetime,
+) -> None:
+    await stock.mark_dirty(tx, {(merchant_id, part.variant_id) for part in changed}, now)
+    await stock.put_shortages(
+        tx,
+        [
             {
                 "merchant_id": merchant_id,
-                "order_id": row["order_id"],
-                "line_id": row["line_id"],
-                "variant_id": row["variant_id"],
-                "quantity": line.short,
+                "order_id": part.order_id,
+                "line_id": part.line_id,
+                "variant_id": part.variant_id,
+                "quantity": part.short,
                 "oversold": 0,
                 "cause": {},
             }
-        )
-    if not filled:
-        return 0
-    await stock.put_shortages(tx, short_rows, now)
+            for part in was_short
+        ],
+        now,
+    )
     # A fill happens once because its rows are locked, not because of its key: the key only has to be its own.
     transaction = await stock.transaction_id(tx)
     await stock.post(
         tx,
         [
             Entry(
-                merchant_id=move.merchant_id,
+                merchant_id=merchant_id,
                 variant_id=move.variant_id,
                 location_id=move.location_id,
                 on_hand_delta=0,
                 reserved_delta=move.reserved_delta,
-                reason="reserve",
+                reason=move.reason,
                 cause="shortage filled",
                 op_key=f"fill:{transaction}:{number}",
             )
@@ -89,23 +132,20 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
         ],
         now,
     )
-    changed = [line for line in lines.values() if line.changed]
     await stock.put_reservations(
         tx,
         [
             {
                 "merchant_id": merchant_id,
-                "order_id": line.order_id,
-                "line_id": line.line_id,
+                "order_id": part.order_id,
+                "line_id": part.line_id,
                 "location_id": location_id,
-                "variant_id": line.variant_id,
+                "variant_id": part.variant_id,
                 "held": held,
-                "shipped": line.shipped.get(location_id, 0),
+                "shipped": part.shipped.get(location_id, 0),
             }
-            for line in changed
-            for location_id, held in line.held.items()
+            for part in changed
+            for location_id, held in part.held.items()
         ],
     )
-    await orders.lift_short_holds(tx, merchant_id, sorted({line.order_id for line in changed}))
-    await stock.mark_dirty(tx, {(merchant_id, line.variant_id) for line in changed}, now)
-    return filled
+    await orders.lift_short_holds(tx, merchant_id, sorted({part.order_id for part in changed}))

@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from core.rules.kit_shelves import KitStock, settle_kit
 from core.rules.orders import Claim, claim_of
 from core.rules.shelves import LineStock, Shelves
 from core.rules.stock import CROSSING, LONGEST_CALL
 from core.store import levels, listings, orders, stock
 from core.store.database import Connection, Row
 from core.store.stock import Entry
-from core.usecases.order_lines import LineKey, Want, WantedLine, resolve_lines, write_lines
+from core.usecases.order_lines import Want, WantedLine, resolve_lines, write_lines
 from core.usecases.tell_short import tell_short
+
+StockKey = tuple[int, str, int]  # order, line, variant
 
 
 async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bool:
@@ -31,14 +34,15 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
     held = await _held(tx, known) if known else {}
     for line in lines:
         if line.variant_id is not None:
-            fresh = LineStock(line.want.merchant_id, line.want.order_id, line.line.line_id, line.variant_id)
-            line.stock = held.setdefault((line.want.order_id, line.line.line_id), fresh)
+            line.stocks = tuple(
+                _stock_of(held, line, variant) for variant in (line.variant_id, *line.made_of)
+            )
     was_short = {key for key, line in held.items() if line.short}
     shelves = await _shelves(tx, held.values())
     preferred = await _preferred(tx, wants)
     for line in lines:
-        if line.stock is not None:
-            shelves.settle(line.stock, _claim(line, line.stock), preferred[line.want.connection_id])
+        if line.stocks:
+            _settle(shelves, line, preferred[line.want.connection_id])
     let_go = _let_go(wants, lines, held, shelves, preferred)
     touched = {(move.merchant_id, move.variant_id) for move in shelves.moves}
     touched |= {
@@ -55,21 +59,24 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
     return bool(touched)
 
 
-async def _held(tx: Connection, wants: Sequence[Want]) -> dict[LineKey, LineStock]:
+async def _held(tx: Connection, wants: Sequence[Want]) -> dict[StockKey, LineStock]:
     keys = [want.merchant_id for want in wants], [want.order_id for want in wants]
     merchant = {want.order_id: want.merchant_id for want in wants}
-    held: dict[LineKey, LineStock] = {}
+    held: dict[StockKey, LineStock] = {}
     for row in await orders.reservations_of(tx, *keys):
-        order_id, line_id = row["order_id"], row["line_id"]
-        fresh = LineStock(merchant[order_id], order_id, line_id, row["variant_id"])
-        line = held.setdefault((order_id, line_id), fresh)
+        key = (row["order_id"], row["line_id"], row["variant_id"])
+        line = held.setdefault(key, LineStock(merchant[row["order_id"]], *key))
         line.held[row["location_id"]] = row["held"]
         line.shipped[row["location_id"]] = row["shipped"]
     for row in await orders.shortages_of(tx, *keys):
-        order_id, line_id = row["order_id"], row["line_id"]
-        fresh = LineStock(merchant[order_id], order_id, line_id, row["variant_id"])
-        held.setdefault((order_id, line_id), fresh).short = row["quantity"]
+        key = (row["order_id"], row["line_id"], row["variant_id"])
+        held.setdefault(key, LineStock(merchant[row["order_id"]], *key)).short = row["quantity"]
     return held
+
+
+def _stock_of(held: dict[StockKey, LineStock], line: WantedLine, variant_id: int) -> LineStock:
+    key = (line.want.order_id, line.line.line_id, variant_id)
+    return held.setdefault(key, LineStock(line.want.merchant_id, *key))
 
 
 async def _shelves(tx: Connection, lines: Any) -> Shelves:
@@ -87,7 +94,16 @@ async def _preferred(tx: Connection, wants: Sequence[Want]) -> dict[int, list[in
     return preferred
 
 
-def _claim(line: WantedLine, have: LineStock) -> Claim:
+def _settle(shelves: Shelves, line: WantedLine, preferred: Sequence[int]) -> None:
+    own, *parts = line.stocks
+    if not parts:
+        shelves.settle(own, _claim(line, own.shipped_total), preferred)
+        return
+    kit = KitStock(own, {part.variant_id: part for part in parts}, line.made_of)
+    settle_kit(shelves, kit, _claim(line, kit.shipped_kits), preferred)
+
+
+def _claim(line: WantedLine, shipped_before: int) -> Claim:
     order = line.want.order
     assert order is not None  # noqa: S101 - a line has an order
     claim = claim_of(
@@ -95,7 +111,7 @@ def _claim(line: WantedLine, have: LineStock) -> Claim:
         order,
         line.want.intake,
         moves=line.moves,
-        shipped_before=have.shipped_total // line.units,
+        shipped_before=shipped_before // line.units,
     )
     return Claim(held=claim.held * line.units, shipped=claim.shipped * line.units)
 
@@ -103,12 +119,12 @@ def _claim(line: WantedLine, have: LineStock) -> Claim:
 def _let_go(
     wants: Sequence[Want],
     lines: Sequence[WantedLine],
-    held: dict[LineKey, LineStock],
+    held: dict[StockKey, LineStock],
     shelves: Shelves,
     preferred: dict[int, list[int]],
 ) -> list[LineStock]:
     """Lines that are no longer in their order, or whose order is gone, hold nothing and miss nothing."""
-    named = {(line.want.order_id, line.line.line_id) for line in lines}
+    named = {(stock.order_id, stock.line_id, stock.variant_id) for line in lines for stock in line.stocks}
     connection = {want.order_id: want.connection_id for want in wants}
     let_go = [line for key, line in held.items() if key not in named]
     for line in let_go:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from core.model.order import LineKind, Order, OrderLine
 from core.rules.intake import Intake, moves_stock
+from core.rules.kits import flatten
 from core.rules.shelves import LineStock
 from core.rules.skus import tidy_sku
-from core.store import listings, orders
+from core.store import kits, listings, orders
 from core.store.database import Connection, Row
 
 LineKey = tuple[int, str]  # order, line
@@ -45,18 +46,23 @@ class Want:
 
 @dataclass(slots=True)
 class WantedLine:
-    """One order line with what it is in our catalogue."""
+    """One order line with what it is in our catalogue.
+
+    *made_of* is component -> units in one where the variant is a kit. *stocks* is what the line has of its variant and,
+    after it, of each component; () where the variant is not known.
+    """
 
     want: Want
     position: int
     line: OrderLine
     listing_id: int | None = None
     variant_id: int | None = None
+    made_of: dict[int, int] = field(default_factory=dict)
     units: int = 1
     moves: bool = False
     quantity_before: int = 0
     hold: dict[str, str] | None = None
-    stock: LineStock | None = None
+    stocks: tuple[LineStock, ...] = ()
 
     @property
     def newly_lowered(self) -> int:
@@ -70,7 +76,7 @@ class WantedLine:
 async def resolve_lines(
     tx: Connection, wants: Sequence[Want], before: dict[LineKey, Row]
 ) -> list[WantedLine]:
-    """The lines of *wants*; a line keeps the variant it had *before*."""
+    """The lines of *wants*; a line keeps the variant it had *before*, and what that was made of."""
     lines = [
         WantedLine(want=want, position=position, line=line)
         for want in wants
@@ -81,19 +87,43 @@ async def resolve_lines(
         tx,
         [(x.want.merchant_id, x.want.connection_id, x.line.channel_item_id, _sku(x)) for x in lines],
     )
+    parts = await _parts(tx, lines, found)
     for line, row in zip(lines, found, strict=True):
         known = before.get((line.want.order_id, line.line.line_id))
         line.listing_id, line.units = row["listing_id"], row["units"]
         # A line keeps the variant it was reserved under, whatever the catalogue says today.
-        line.variant_id = known["variant_id"] if known and known["variant_id"] else row["variant_id"]
+        if known and known["variant_id"]:
+            line.variant_id = known["variant_id"]
+            line.made_of = {int(key): units for key, units in (known["made_of"] or {}).items()}
+        elif row["variant_id"]:
+            line.variant_id, line.made_of = row["variant_id"], flatten(row["variant_id"], parts)
         line.quantity_before = known["quantity"] if known else 0
-        line.moves = moves_stock(line.line, never=line.want.never_stock) and row["tracked"] is not False
+        line.moves = (
+            moves_stock(line.line, never=line.want.never_stock)
+            and row["tracked"] is not False
+            and not (line.made_of and _lists_its_components(line))
+        )
         if line.moves and line.variant_id is None and line.want.intake.reserves:
             named = (
                 f"the SKU {line.line.sku[:80]!r}" if line.line.sku else f"{line.line.title[:80]!r} (no SKU)"
             )
             line.hold = hold(line, "unmapped_sku", "sku", f"no variant is known for {named}")
     return lines
+
+
+async def _parts(tx: Connection, lines: Sequence[WantedLine], found: Sequence[Row]) -> kits.Parts:
+    sold = {
+        (line.want.merchant_id, row["variant_id"])
+        for line, row in zip(lines, found, strict=True)
+        if row["kit"]
+    }
+    return await kits.parts_of(tx, sold) if sold else {}
+
+
+def _lists_its_components(line: WantedLine) -> bool:
+    """Whether the channel has taken this kit apart: what is in it are lines of their own, and reserved as such."""
+    order = line.want.order
+    return order is not None and any(other.bundle_line_id == line.line.line_id for other in order.lines)
 
 
 def _sku(line: WantedLine) -> str | None:
@@ -143,4 +173,5 @@ def _row(line: WantedLine) -> dict[str, Any]:
         "unit_price": line.line.unit_price.amount if line.line.unit_price else None,
         "total": line.line.total.amount if line.line.total else None,
         "needs_parcel": line.line.kind is LineKind.PRODUCT,
+        "made_of": {str(component): units for component, units in line.made_of.items()} or None,
     }

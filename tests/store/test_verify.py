@@ -67,6 +67,50 @@ WISH = """
 
 SHORTAGE = "INSERT INTO shortages VALUES (1, 1, '1', 1, {q}, {q}, '{{\"kind\": \"count\"}}', now(), NULL); "
 
+# Beside it a kit of two S and one T, sold five times: one ready-made and one put together have left, one of each is
+# held, and of the last one a T is missing.
+KIT = """
+INSERT INTO variants (merchant_id, variant_id, sku) VALUES (1, 2, 'T'), (1, 3, 'SET');
+INSERT INTO kit_components VALUES (1, 3, 1, 2), (1, 3, 2, 1);
+UPDATE orders SET holds = '[{"code": "short_stock", "pointer": "", "message": ""}]';
+INSERT INTO order_lines (merchant_id, order_id, line_id, position, title, variant_id, moves_stock, quantity,
+    quantity_cancelled, quantity_fulfilled, quantity_returned, made_of)
+  VALUES (1, 1, 'k', 1, 't', 3, true, 5, 0, 2, 0, '{"1": 2, "2": 1}');
+INSERT INTO reservations VALUES (1, 1, 'k', 1, 3, 1, 1), (1, 1, 'k', 1, 1, 4, 2), (1, 1, 'k', 1, 2, 1, 1);
+INSERT INTO shortages VALUES (1, 1, 'k', 2, 1, 1, '{"kind": "count"}', now(), NULL);
+UPDATE stock SET on_hand = 10, reserved = 6;
+INSERT INTO stock VALUES (1, 2, 1, 1, 1), (1, 3, 1, 1, 1);
+INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta, reason, cause,
+    recorded_at) VALUES (1, 'c', 1, 1, 5, 4, 'count', 'c', now()), (1, 'd', 2, 1, 1, 1, 'count', 'c', now()),
+  (1, 'e', 3, 1, 1, 1, 'count', 'c', now());
+"""
+
+KIT_DAMAGE = {
+    "UPDATE order_lines SET quantity = 4 WHERE line_id = 'k'": {"line_without_its_units": 2},
+    "UPDATE shortages SET quantity = 2": {"line_without_its_units": 1},
+    "UPDATE reservations SET held = 5 WHERE line_id = 'k' AND variant_id = 1": {
+        "line_without_its_units": 1,
+        "reserved_disagrees_with_reservations": 1,
+    },
+    "UPDATE reservations SET held = 0 WHERE variant_id = 3": {
+        "line_without_its_units": 2,
+        "reserved_disagrees_with_reservations": 1,
+    },
+    """UPDATE order_lines SET made_of = '{"1": 2}' WHERE line_id = 'k'""": {
+        "units_of_what_its_line_is_not": 2
+    },
+    """UPDATE order_lines SET made_of = '{"1": 2, "2": 2}' WHERE line_id = 'k'""": {
+        "line_without_its_units": 1,
+        "shipped_units_not_booked": 1,
+    },
+    "UPDATE order_lines SET quantity_fulfilled = 3 WHERE line_id = 'k'": {"shipped_units_not_booked": 2},
+    "UPDATE stock SET reserved = 0, on_hand = 2 WHERE variant_id = 3": {
+        "reserved_disagrees_with_reservations": 1,
+        "shortage_that_could_be_filled": 1,
+        "stock_not_conserved": 1,
+    },
+}
+
 DAMAGE = {
     "duplicate_order": """
         ALTER TABLE orders DROP CONSTRAINT orders_merchant_id_connection_id_channel_order_id_key;
@@ -80,6 +124,8 @@ DAMAGE = {
     "reserved_disagrees_with_reservations": "UPDATE reservations SET held = 1",
     "line_without_its_units": "UPDATE order_lines SET quantity = 3",
     "shipped_units_not_booked": "UPDATE order_lines SET quantity_fulfilled = 1",
+    "units_of_what_its_line_is_not": "UPDATE reservations SET variant_id = 2",
+    "kit_inside_itself": "INSERT INTO kit_components VALUES (1, 1, 2, 1), (1, 2, 1, 1)",
     "reservation_of_unknown_line": "DELETE FROM order_lines",
     "shortage_of_unknown_line": SHORTAGE.format(q=1) + "DELETE FROM order_lines",
     "free_below_zero_unexplained": """
@@ -188,6 +234,22 @@ async def test_every_check_fires_on_the_damage_it_is_there_for(fresh: str, check
     await admin.close()
 
     assert silent == []
+
+
+async def test_of_a_kit_every_component_is_counted(fresh: str, checker: Database) -> None:
+    admin = await asyncpg.connect(fresh)
+    await admin.execute(HEALTHY)
+    await admin.execute(KIT)
+    found = {}
+
+    for damage in ("SELECT", *KIT_DAMAGE):
+        async with _undone(admin):
+            await admin.execute(damage)
+            await admin.execute("SELECT set_config('fairway.merchants', '1', true)")
+            found[damage] = (await verify(admin, at_rest=True, now=NOW))["violations"]
+    await admin.close()
+
+    assert found == {"SELECT": {}, **KIT_DAMAGE}
 
 
 def _undone(admin: asyncpg.Connection[asyncpg.Record]) -> _Undone:
