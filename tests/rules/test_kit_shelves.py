@@ -86,17 +86,20 @@ def test_fewer_kits_give_up_the_incomplete_ones_first_and_the_ready_made_ones_la
 
 
 def test_what_leaves_first_are_ready_made_kits_then_those_that_are_whole_at_one_location() -> None:
-    kit = line()
-    stock = {(SET, HERE): 1, (MUG, HERE): 2, (TEA, THERE): 1, (MUG, THERE): 3}
-    shelves = shelves_with(stock)
-    settle_kit(shelves, kit, Claim(3, 0), BOTH)
-    assert missing(kit) == {TEA: 1}
+    kit, shelves = line(), Shelves()
+    kit.own.held = {HERE: 1}
+    kit.parts[MUG].held = {HERE: 2, THERE: 2}
+    kit.parts[TEA].held, kit.parts[TEA].short = {THERE: 1}, 1
+    for stock in (kit.own, *kit.parts.values()):
+        for place, units in stock.held.items():
+            shelves.put(1, stock.variant_id, place, units, units)
 
     settle_kit(shelves, kit, Claim(2, 1), BOTH)
     assert kit.own.shipped == {HERE: 1}
     settle_kit(shelves, kit, Claim(1, 2), BOTH)
     assert kit.parts[MUG].shipped == {THERE: 2}
     assert kit.parts[TEA].shipped == {THERE: 1}
+    assert (held(kit), missing(kit)) == ({MUG: {HERE: 2}}, {TEA: 1})
 
 
 def test_ready_made_kits_that_come_in_replace_those_with_something_missing() -> None:
