@@ -38,8 +38,9 @@ class Manifest(Value):
     """Facts about a channel or carrier, as data, because their differences oversell. Read from `manifest.toml`.
 
     *lowers_stock_at* says when the channel lowers its own count by itself; *zero* what a quantity of zero
-    means there; *deadline_ms* how fast it wants its webhooks answered. A channel has to state every fact of
-    `SELLING`; a carrier sells nothing and has none of them.
+    means there; *deadline_ms* how fast it wants its webhooks answered. *sells_as* is whose shop it is: at a marketplace an
+    order that is cancelled or late counts against the seller, so what does not say is taken for one. A channel has to
+    state every fact of `SELLING`; a carrier sells nothing and has none of them.
     """
 
     SELLING: ClassVar = (
@@ -68,6 +69,7 @@ class Manifest(Value):
     idempotency_keys: bool
     stock_locations: bool = False
     ship_clock_stops_at: str = ""
+    sells_as: Literal["marketplace", "own_shop"] = "marketplace"
     buyer_messages: tuple[str, ...] = ()
     data_use: str
     tier: Literal["draft", "bronze", "silver", "gold"]

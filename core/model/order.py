@@ -182,7 +182,10 @@ class OrderLine(Value):
 
 
 class Order(Value):
-    """One order of one connection, as the channel says it is at *changed_at*."""
+    """One order of one connection, as the channel says it is at *changed_at*.
+
+    *ship_by* is when the channel wants its goods to have left by; a shop of one's own states none.
+    """
 
     channel: str
     channel_order_id: str
@@ -192,6 +195,7 @@ class Order(Value):
     changed_at: datetime | None = None
     cancelled_at: datetime | None = None
     closed_at: datetime | None = None
+    ship_by: datetime | None = None
     cancel_reason: str | None = None
     currency: str | None = None
     presentment_currency: str | None = None

@@ -56,13 +56,14 @@ async def insert(tx: Connection, rows: Sequence[dict[str, Any]]) -> dict[OrderKe
     stored = await tx.fetch(
         """INSERT INTO orders (merchant_id, connection_id, channel_order_id, order_number, placed_at, changed_at,
              fetched_at, stored_at, version, delivery_id, intake, channel_status, payment_status, fulfillment_status,
-             cancelled_at, gone_at, currency, total, holds, flags, lowered, document_hash, document)
-           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t, h::jsonb, string_to_array(fl, ','), l, dh, doc
+             cancelled_at, gone_at, currency, total, holds, flags, lowered, document_hash, document, ship_by)
+           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t, h::jsonb, string_to_array(fl, ','), l, dh,
+             doc, sb
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
              $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
              $14::timestamptz[], $15::timestamptz[], $16::text[], $17::numeric[], $18::text[], $19::text[],
-             $20::boolean[], $21::bytea[], $22::bytea[])
-             AS r (m, c, o, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc)
+             $20::boolean[], $21::bytea[], $22::bytea[], $23::timestamptz[])
+             AS r (m, c, o, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc, sb)
            ON CONFLICT (merchant_id, connection_id, channel_order_id) DO NOTHING
            RETURNING merchant_id, connection_id, channel_order_id, order_id""",
         *columns(_written(rows), "merchant_id", "connection_id", "channel_order_id", *_STATE),
@@ -78,12 +79,12 @@ async def update(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """UPDATE orders AS u SET order_number = n, placed_at = p, changed_at = ch, fetched_at = f, stored_at = s,
              version = u.version + 1, delivery_id = d, intake = i, channel_status = cs, payment_status = ps,
              fulfillment_status = fs, cancelled_at = ca, gone_at = g, currency = cu, total = t, holds = h::jsonb,
-             flags = string_to_array(fl, ','), lowered = l, document_hash = dh, document = doc
+             flags = string_to_array(fl, ','), lowered = l, document_hash = dh, document = doc, ship_by = sb
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[],
              $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[],
              $13::timestamptz[], $14::timestamptz[], $15::text[], $16::numeric[], $17::text[], $18::text[],
-             $19::boolean[], $20::bytea[], $21::bytea[])
-             AS r (m, oid, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc)
+             $19::boolean[], $20::bytea[], $21::bytea[], $22::timestamptz[])
+             AS r (m, oid, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc, sb)
            WHERE u.merchant_id = m AND u.order_id = oid""",
         *columns(_written(rows), "merchant_id", "order_id", *_STATE),
     )
@@ -109,6 +110,7 @@ _STATE = [
     "lowered",
     "document_hash",
     "document",
+    "ship_by",
 ]
 
 
@@ -272,13 +274,25 @@ async def lock_ids(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -
     )
 
 
-async def lift_short_holds(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -> None:
-    """Take the short_stock holds off those of *order_ids* that miss nothing any more."""
-    await tx.execute(
-        """UPDATE orders o SET holds = coalesce((SELECT jsonb_agg(h) FROM jsonb_array_elements(o.holds) h
-             WHERE h ->> 'code' <> 'short_stock'), '[]')
-           WHERE o.merchant_id = $1 AND o.order_id = ANY ($2::bigint[]) AND NOT EXISTS (
-             SELECT FROM shortages s WHERE s.merchant_id = $1 AND s.order_id = o.order_id AND s.quantity > 0)""",
+async def holds_of(
+    tx: Connection, merchant_id: int, order_ids: Sequence[int]
+) -> dict[int, list[dict[str, str]]]:
+    rows = await tx.fetch(
+        "SELECT order_id, holds FROM orders WHERE merchant_id = $1 AND order_id = ANY ($2::bigint[])",
+        merchant_id,
+        order_ids,
+    )
+    return {row["order_id"]: row["holds"] for row in rows}
+
+
+async def short_lines(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -> list[Row]:
+    """Lines of orders that miss units: (order_id, line_id, position, name, kit, missing), in their order."""
+    return await tx.fetch(
+        """SELECT l.order_id, l.line_id, l.position, coalesce(l.sku, l.title) AS name, l.made_of IS NOT NULL AS kit,
+             sum(s.quantity)::int AS missing
+           FROM shortages s JOIN order_lines l USING (merchant_id, order_id, line_id)
+           WHERE s.merchant_id = $1 AND s.order_id = ANY ($2::bigint[]) AND s.quantity > 0
+           GROUP BY l.merchant_id, l.order_id, l.line_id ORDER BY l.order_id, l.position""",
         merchant_id,
         order_ids,
     )

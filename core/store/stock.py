@@ -93,7 +93,9 @@ async def put_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> No
 
 
 async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
-    """Open, change or close shortages; *oversold* is only ever set when one opens or grows."""
+    """Open, change or close shortages; *oversold* is only ever set when one opens or grows. One that opens again has the
+    new cause. Only `core.usecases.record_shortages` does this, so that each has its incident.
+    """
     await tx.execute(
         """INSERT INTO shortages AS s (merchant_id, order_id, line_id, variant_id, quantity, oversold, cause, opened_at,
              closed_at)
@@ -101,7 +103,9 @@ async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: dat
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::jsonb[])
              AS r (m, o, l, v, q, x, c)
            ON CONFLICT (merchant_id, order_id, line_id, variant_id) DO UPDATE SET quantity = excluded.quantity,
-             oversold = s.oversold + excluded.oversold, closed_at = excluded.closed_at""",
+             oversold = s.oversold + excluded.oversold, closed_at = excluded.closed_at,
+             cause = CASE WHEN s.quantity = 0 AND excluded.quantity > 0 THEN excluded.cause ELSE s.cause END,
+             opened_at = CASE WHEN s.quantity = 0 AND excluded.quantity > 0 THEN excluded.opened_at ELSE s.opened_at END""",
         *columns(rows, "merchant_id", "order_id", "line_id", "variant_id", "quantity", "oversold", "cause"),
         now,
     )

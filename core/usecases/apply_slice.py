@@ -157,6 +157,7 @@ def _row(state: Incoming, now: datetime) -> dict[str, Any]:
         "lowered": order.channel_lowered_stock or bool(state.stored and state.stored.lowered),
         "document_hash": state.version.document_hash,
         "document": state.item.account.box.seal(state.document, owner),
+        "ship_by": order.ship_by,
     }
 
 

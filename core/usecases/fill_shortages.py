@@ -11,6 +11,8 @@ from core.rules.shelves import LineStock, Shelves
 from core.store import connections, listings, orders, stock
 from core.store.database import Connection, Row
 from core.store.stock import Entry
+from core.usecases.hold_short import hold_short
+from core.usecases.record_shortages import Short, record_shortages
 from core.usecases.run_log import recorded
 
 BATCH = 200
@@ -59,7 +61,7 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
         filled += before - own.short - sum(part.short for part in parts)
     changed = [part for line in lines for part in line if part.changed]
     if changed:
-        await _write(tx, merchant_id, changed, was_short, shelves, now)
+        await _write(tx, merchant_id, rows, changed, was_short, shelves, now)
     return filled
 
 
@@ -91,24 +93,26 @@ def _kit(own: LineStock, parts: Sequence[LineStock], row: Row) -> KitStock:
 async def _write(
     tx: Connection,
     merchant_id: int,
+    rows: Sequence[Row],
     changed: Sequence[LineStock],
     was_short: Sequence[LineStock],
     shelves: Shelves,
     now: datetime,
 ) -> None:
     await stock.mark_dirty(tx, {(merchant_id, part.variant_id) for part in changed}, now)
-    await stock.put_shortages(
+    connection = {row["order_id"]: row["connection_id"] for row in rows}
+    await record_shortages(
         tx,
         [
-            {
-                "merchant_id": merchant_id,
-                "order_id": part.order_id,
-                "line_id": part.line_id,
-                "variant_id": part.variant_id,
-                "quantity": part.short,
-                "oversold": 0,
-                "cause": {},
-            }
+            Short(
+                merchant_id=merchant_id,
+                connection_id=connection[part.order_id],
+                order_id=part.order_id,
+                line_id=part.line_id,
+                variant_id=part.variant_id,
+                quantity=part.short,
+                because="units came",
+            )
             for part in was_short
         ],
         now,
@@ -148,4 +152,4 @@ async def _write(
             for location_id, held in part.held.items()
         ],
     )
-    await orders.lift_short_holds(tx, merchant_id, sorted({part.order_id for part in changed}))
+    await hold_short(tx, merchant_id, [part.order_id for part in changed])

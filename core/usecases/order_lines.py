@@ -16,6 +16,7 @@ from core.store import kits, listings, orders
 from core.store.database import Connection, Row
 
 LineKey = tuple[int, str]  # order, line
+OWN_HOLDS = ("unmapped_sku", "short_stock", "cancel_proposed")  # found anew whenever stock is moved for an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class WantedLine:
     moves: bool = False
     quantity_before: int = 0
     hold: dict[str, str] | None = None
+    proposed: dict[str, str] | None = None
     stocks: tuple[LineStock, ...] = ()
 
     @property
@@ -134,6 +136,22 @@ def hold(line: WantedLine, code: str, name: str, message: str) -> dict[str, str]
     return {"code": code, "pointer": f"/lines/{line.position}/{name}", "message": message}
 
 
+def short_hold(position: int, missing: int, name: str, *, kit: bool) -> dict[str, str]:
+    """The hold of a line of which no shelf has *missing* units."""
+    message = f"{missing} {'parts of' if kit else 'of'} {name} are on no shelf"
+    return {"code": "short_stock", "pointer": f"/lines/{position}/quantity", "message": message}
+
+
+def proposal(position: int, why: str) -> dict[str, str]:
+    """The hold of a line whose order is to be cancelled: a person has to tell the channel."""
+    message = "it is proposed to cancel this order; the channel has not been told"
+    return {
+        "code": "cancel_proposed",
+        "pointer": f"/lines/{position}/quantity",
+        "message": f"{message} ({why})" if why else message,
+    }
+
+
 async def write_lines(
     tx: Connection, lines: Sequence[WantedLine], before: dict[LineKey, Row], wants: Sequence[Want]
 ) -> None:
@@ -147,8 +165,7 @@ async def write_lines(
         await orders.drop_lines(tx, dropped)
     holds: dict[int, list[dict[str, str]]] = {want.order_id: list(want.holds) for want in wants}
     for line in lines:
-        if line.hold:
-            holds[line.want.order_id].append(line.hold)
+        holds[line.want.order_id] += [found for found in (line.hold, line.proposed) if found]
     changed = [want for want in wants if len(holds[want.order_id]) != len(want.holds)]
     if changed:
         await orders.put_holds(tx, [(w.merchant_id, w.order_id, holds[w.order_id]) for w in changed])

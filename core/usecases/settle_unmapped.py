@@ -13,7 +13,7 @@ from core.sealing import associated
 from core.store import connections, orders, stock
 from core.store.database import declare
 from core.usecases.move_stock import move_stock
-from core.usecases.order_lines import Want
+from core.usecases.order_lines import OWN_HOLDS, Want
 from core.usecases.run_log import recorded
 
 BATCH = 200
@@ -42,7 +42,7 @@ async def _settle(hub: Hub, merchant_id: int, order_ids: list[int]) -> int:
             owner = associated("order", row["connection_id"], row["channel_order_id"])
             said = Order.model_validate(decode(account.box.open(row["document"], owner)))
             order = with_shipped(said, left.get(row["order_id"], {}))
-            holds = [hold for hold in row["holds"] if hold["code"] not in ("unmapped_sku", "short_stock")]
+            holds = [hold for hold in row["holds"] if hold["code"] not in OWN_HOLDS]
             await orders.put_holds(tx, [(merchant_id, row["order_id"], holds)])
             wants.append(
                 Want(

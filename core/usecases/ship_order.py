@@ -21,7 +21,7 @@ from core.store.database import Connection, Row
 from core.store.outbox import Wish
 from core.usecases.apply_tracking import where_it_is
 from core.usecases.move_stock import move_stock
-from core.usecases.order_lines import Want
+from core.usecases.order_lines import OWN_HOLDS, Want
 from core.usecases.track_parcels import tracker_wish
 
 
@@ -202,7 +202,7 @@ async def _book_out(
         ],
         now,
     )
-    holds = [hold for hold in row["holds"] if hold["code"] not in ("unmapped_sku", "short_stock")]
+    holds = [hold for hold in row["holds"] if hold["code"] not in OWN_HOLDS]
     await orders.put_holds(tx, [(merchant_id, order_id, holds)])
     await move_stock(
         tx,

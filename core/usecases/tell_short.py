@@ -10,9 +10,10 @@ from typing import Any
 from core.rules.shelves import LineStock
 from core.rules.shortage import Competitor, explain
 from core.rules.stock import Level
-from core.store import connections, stock
+from core.store import connections, incidents, stock
 from core.store.database import Connection, Row
-from core.usecases.order_lines import WantedLine, hold
+from core.usecases.order_lines import WantedLine, proposal, short_hold
+from core.usecases.record_shortages import Short, record_shortages
 
 
 async def tell_short(
@@ -54,9 +55,13 @@ async def tell_short(
         missing = sum(part.short for part in line.stocks)
         if missing:
             name = line.line.sku or line.line.title
-            of = f"parts of {name}" if line.made_of else f"of {name}"
-            line.hold = hold(line, "short_stock", "quantity", f"{missing} {of} are on no shelf")
-    rows = [_shortage(line, 0, {}) for line in let_go if _tells(line, was_short)]
+            line.hold = short_hold(line.position, missing, name, kit=bool(line.made_of))
+    await _propose_again(tx, lines)
+    rows = [
+        _short(part, 0, because="the order does not want them any more")
+        for part in let_go
+        if _tells(part, was_short)
+    ]
     for line, part in short:
         assert line.want.order is not None  # noqa: S101 - a line has an order
         level = shown.get(line.listing_id or 0)
@@ -70,9 +75,22 @@ async def tell_short(
             pushes=(line.want.merchant_id, line.want.connection_id) in pushing,
             competitors=[*rivals[variant], *in_slice[variant]],
         )
-        rows.append(_shortage(part, part.missed, cause))
+        rows.append(_short(part, line.want.connection_id, part.missed, cause, because=_because(line)))
     if rows:
-        await stock.put_shortages(tx, rows, now)
+        await record_shortages(tx, rows, now)
+
+
+async def _propose_again(tx: Connection, lines: Sequence[WantedLine]) -> None:
+    """An order that is proposed for cancellation stays so while it is short, whatever else is new about it."""
+    short = [line for line in lines if line.want.known and any(part.short for part in line.stocks)]
+    if not short:
+        return
+    keys = [line.want.merchant_id for line in short], [line.want.order_id for line in short]
+    proposed = await incidents.proposed(tx, *keys)
+    for line in short:
+        why = proposed.get((line.want.order_id, line.line.line_id))
+        if why is not None:
+            line.proposed = proposal(line.position, why)
 
 
 def _tells(line: LineStock, was_short: set[tuple[int, str, int]]) -> bool:
@@ -80,13 +98,32 @@ def _tells(line: LineStock, was_short: set[tuple[int, str, int]]) -> bool:
     return line.missed > 0 or (line.changed and (line.order_id, line.line_id, line.variant_id) in was_short)
 
 
-def _shortage(line: LineStock, oversold: int, cause: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "merchant_id": line.merchant_id,
-        "order_id": line.order_id,
-        "line_id": line.line_id,
-        "variant_id": line.variant_id,
-        "quantity": line.short,
-        "oversold": oversold,
-        "cause": cause,
-    }
+def _because(line: WantedLine) -> str:
+    """Why *line* misses less than before."""
+    order = line.want.order
+    if order is not None and order.cancelled:
+        return "the order was cancelled"
+    if line.line.quantity_fulfilled:
+        return "the units left all the same"
+    return "the order does not want them any more"
+
+
+def _short(
+    part: LineStock,
+    connection_id: int,
+    oversold: int = 0,
+    cause: dict[str, Any] | None = None,
+    *,
+    because: str,
+) -> Short:
+    return Short(
+        merchant_id=part.merchant_id,
+        connection_id=connection_id,
+        order_id=part.order_id,
+        line_id=part.line_id,
+        variant_id=part.variant_id,
+        quantity=part.short,
+        oversold=oversold,
+        cause=cause or {},
+        because=because,
+    )

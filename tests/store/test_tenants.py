@@ -57,6 +57,13 @@ INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_
     recorded_at) VALUES ({m}, 'k', {m}, {m}, 1, 1, 'count', 'c', now());
 INSERT INTO reservations VALUES ({m}, {m}, '1', {m}, {m}, 1, 0);
 INSERT INTO shortages VALUES ({m}, {m}, '1', {m}, 0, 0, '{{}}', now(), now());
+INSERT INTO stock_policies VALUES ({m}, 0, 'ask', '{{}}', 'a person', now());
+INSERT INTO stock_incidents (merchant_id, incident_id, kind, variant_id, location_id, missing, units, cause, opened_at)
+  VALUES ({m}, {m}, 'oversold', {m}, 0, 0, 1, '{{}}', now());
+INSERT INTO incident_lines (merchant_id, incident_id, order_id, line_id, missing, policy)
+  VALUES ({m}, {m}, {m}, '1', 0, 'ask');
+INSERT INTO incident_events (merchant_id, incident_id, kind, actor, detail, recorded_at)
+  VALUES ({m}, {m}, 'opened', 'hub', '{{}}', now());
 INSERT INTO dirty VALUES ({m}, {m}, 1, now());
 INSERT INTO listing_levels (merchant_id, connection_id, listing_id, channel_location_id, variant_id)
   VALUES ({m}, {m}, {m}, '', {m});
