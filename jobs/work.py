@@ -19,8 +19,10 @@ from core.usecases.pull_orders import next_pull, pull_orders
 from core.usecases.push_effects import next_effect, push_effects
 from core.usecases.push_stock import next_push, push_stock
 from core.usecases.relevel import relevel
+from core.usecases.settle_incidents import settle_incidents
 from core.usecases.settle_unmapped import settle_unmapped
 from core.usecases.sweep import sweep
+from core.usecases.take_back import take_back_found
 
 SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
 SWEEP_EVERY_S = 3600.0
@@ -38,7 +40,9 @@ async def _drain(hub: Hub) -> bool:
 
 async def _relevel(hub: Hub) -> bool:
     await settle_unmapped(hub)
+    await take_back_found(hub)
     await fill_shortages(hub)
+    await settle_incidents(hub)
     return (await relevel(hub)).variants > 0
 
 

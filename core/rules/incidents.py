@@ -40,10 +40,11 @@ def is_paid(payment_status: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """An order line that wants *units* of what there is too little of.
+    """An order line that wants *units* of what there is too little of, and holds them at *location_id* or, where that is
+    0, misses them.
 
-    *marketplace* says where it was sold, *ship_by* when its channel wants it gone (None: states none), *value* what its
-    units bring in *currency*, *partly_shipped* that some of its order is on its way.
+    *marketplace* says where it was sold, *ship_by* when its channel wants it gone (None: states none), *value* what the
+    line brings in *currency*, *partly_shipped* that some of its order is on its way.
     """
 
     order_id: int
@@ -51,6 +52,7 @@ class Claimant:
     units: int
     marketplace: bool
     placed_at: datetime
+    location_id: int = 0
     ship_by: datetime | None = None
     paid: bool = True
     partly_shipped: bool = False
@@ -119,7 +121,7 @@ def _worth(claimants: Sequence[Claimant]) -> Callable[[Claimant], Decimal]:
 
 def _cost(claimant: Claimant, worth: Callable[[Claimant], Decimal]) -> tuple[Any, ...]:
     first_come = -claimant.placed_at.timestamp()
-    name = (-claimant.order_id, claimant.line_id)
+    name = (-claimant.order_id, claimant.line_id, claimant.location_id)
     return (*(cost(claimant) for cost, _ in _COSTS), worth(claimant), first_come, *name)
 
 

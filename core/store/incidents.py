@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from core.store.database import Connection, Row, columns
+from core.store.database import Connection, Row, columns, declare
 
 LineOf = tuple[int, int, str, int]  # merchant, order, line, variant
 
@@ -35,12 +35,12 @@ async def open_or_grow(
     """Incidents for units newly missing, one for each (merchant, kind, variant, location): (its id, whether it is new)."""
     found = await tx.fetch(
         """INSERT INTO stock_incidents AS i (merchant_id, kind, variant_id, location_id, missing, units, cause, opened_at)
-           SELECT m, k, v, l, q, q, c, $7 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[],
-             $6::jsonb[]) AS r (m, k, v, l, q, c) ORDER BY m, v, k, l
+           SELECT m, k, v, l, q, u, c, $8 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[],
+             $6::int[], $7::jsonb[]) AS r (m, k, v, l, q, u, c) ORDER BY m, v, k, l
            ON CONFLICT (merchant_id, variant_id, kind, location_id) WHERE closed_at IS NULL
            DO UPDATE SET missing = i.missing + excluded.missing, units = i.units + excluded.units
            RETURNING merchant_id, kind, variant_id, location_id, incident_id, xmax = 0 AS new""",
-        *columns(rows, "merchant_id", "kind", "variant_id", "location_id", "units", "cause"),
+        *columns(rows, "merchant_id", "kind", "variant_id", "location_id", "missing", "units", "cause"),
         now,
     )
     return {
@@ -109,9 +109,11 @@ async def say(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> 
 
 
 async def decide(tx: Connection, rows: Sequence[dict[str, Any]], by: str, now: datetime) -> None:
-    """What becomes of order lines of incidents: *policy*, and *why*."""
+    """What becomes of order lines of incidents: *policy*, and *why*. What is left to a person is not decided."""
     await tx.execute(
-        """UPDATE incident_lines l SET policy = r.p, why = r.w, decided_by = $7, decided_at = $8
+        """UPDATE incident_lines l SET policy = r.p, why = r.w,
+             decided_by = CASE WHEN r.p = 'ask' THEN '' ELSE $7 END,
+             decided_at = CASE WHEN r.p = 'ask' THEN NULL ELSE $8::timestamptz END
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
              AS r (m, i, o, n, p, w)
            WHERE l.merchant_id = r.m AND l.incident_id = r.i AND l.order_id = r.o AND l.line_id = r.n""",
@@ -121,7 +123,9 @@ async def decide(tx: Connection, rows: Sequence[dict[str, Any]], by: str, now: d
     )
 
 
-async def proposed(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> dict[tuple[int, str], str]:
+async def proposed(
+    tx: Connection, merchants: Sequence[int], orders: Sequence[int]
+) -> dict[tuple[int, str], str]:
     """Lines of orders (parallel arrays) that are proposed for cancellation, and why: (order, line) -> words."""
     rows = await tx.fetch(
         """SELECT l.order_id, l.line_id, max(l.why) AS why
@@ -132,3 +136,23 @@ async def proposed(tx: Connection, merchants: Sequence[int], orders: Sequence[in
         orders,
     )
     return {(row["order_id"], row["line_id"]): row["why"] for row in rows}
+
+
+async def merchants_that_cancel(tx: Connection, merchants: Sequence[int]) -> list[int]:
+    """Which of *merchants* have lines that their policy cancels and of which nothing is decided."""
+    await declare(tx, merchants)
+    rows = await tx.fetch(
+        """SELECT DISTINCT merchant_id FROM incident_lines
+           WHERE missing > 0 AND policy = 'cancel' AND decided_at IS NULL ORDER BY 1"""
+    )
+    return [row["merchant_id"] for row in rows]
+
+
+async def find(tx: Connection, merchant_id: int, incident_id: int) -> Row | None:
+    return await tx.fetchrow(
+        """SELECT i.*, v.sku, v.title, coalesce(l.name, '') AS location FROM stock_incidents i
+           JOIN variants v USING (merchant_id, variant_id) LEFT JOIN locations l USING (merchant_id, location_id)
+           WHERE i.merchant_id = $1 AND i.incident_id = $2""",
+        merchant_id,
+        incident_id,
+    )

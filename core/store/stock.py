@@ -130,6 +130,51 @@ async def mark_dirty(tx: Connection, variants: Iterable[tuple[int, int]], now: d
     )
 
 
+async def below_reserved(tx: Connection, merchant_id: int, variants: Sequence[int]) -> list[Row]:
+    """Shelves of *variants* that hold less than is set aside: (variant_id, location_id, missing)."""
+    return await tx.fetch(
+        """SELECT variant_id, location_id, reserved - on_hand AS missing FROM stock
+           WHERE merchant_id = $1 AND variant_id = ANY ($2::bigint[]) AND on_hand < reserved""",
+        merchant_id,
+        variants,
+    )
+
+
+async def below_and_dirty(tx: Connection, merchants: Sequence[int]) -> dict[int, list[int]]:
+    """Variants of *merchants* that have just moved and of which a shelf holds less than is set aside."""
+    await declare(tx, merchants)
+    rows = await tx.fetch(
+        """SELECT DISTINCT s.merchant_id, s.variant_id FROM dirty d JOIN stock s USING (merchant_id, variant_id)
+           WHERE s.on_hand < s.reserved ORDER BY 1, 2"""
+    )
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        found.setdefault(row["merchant_id"], []).append(row["variant_id"])
+    return found
+
+
+async def last_lowered(
+    tx: Connection, merchant_id: int, shelves: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], dict[str, Any]]:
+    """Of (variant, location) pairs, the last entry by which units were found missing: its reason, cause and time."""
+    rows = await tx.fetch(
+        """SELECT k.v, k.l, e.reason, e.cause, e.recorded_at FROM unnest($2::bigint[], $3::bigint[]) AS k (v, l)
+           CROSS JOIN LATERAL (SELECT * FROM stock_ledger e WHERE e.merchant_id = $1 AND e.variant_id = k.v
+             AND e.location_id = k.l AND e.on_hand_delta < 0 AND e.reason <> 'ship' ORDER BY e.entry_id DESC LIMIT 1) e""",
+        merchant_id,
+        [shelf[0] for shelf in shelves],
+        [shelf[1] for shelf in shelves],
+    )
+    return {
+        (row["v"], row["l"]): {
+            "reason": row["reason"],
+            "lowered_by": row["cause"],
+            "lowered_at": row["recorded_at"].isoformat(),
+        }
+        for row in rows
+    }
+
+
 async def merchants_short(tx: Connection, merchants: Sequence[int]) -> list[int]:
     """Which of *merchants* have a shortage that free units could fill."""
     await declare(tx, merchants)

@@ -96,12 +96,10 @@ ALWAYS: dict[str, str] = {
         SELECT FROM shortages s WHERE NOT EXISTS (
           SELECT FROM order_lines l
           WHERE l.merchant_id = s.merchant_id AND l.order_id = s.order_id AND l.line_id = s.line_id)""",
-    # Selling never takes more than is free: only a count that found fewer units explains less than nothing.
+    # Selling never takes more than is free: only a count that found fewer units explains less than nothing, until what it
+    # did not find is taken back from orders.
     "free_below_zero_unexplained": """
         SELECT FROM stock s WHERE s.on_hand < s.reserved
-          AND NOT EXISTS (
-            SELECT FROM shortages sh
-            WHERE sh.merchant_id = s.merchant_id AND sh.variant_id = s.variant_id AND sh.quantity > 0)
           AND NOT EXISTS (
             SELECT FROM stock_ledger l
             WHERE l.merchant_id = s.merchant_id AND l.variant_id = s.variant_id
@@ -114,6 +112,29 @@ ALWAYS: dict[str, str] = {
         SELECT FROM orders o WHERE (o.holds @> '[{"code": "short_stock"}]') <> EXISTS (
           SELECT FROM shortages s
           WHERE s.merchant_id = o.merchant_id AND s.order_id = o.order_id AND s.quantity > 0)""",
+    # What is missing is missing in an incident, to the unit; an incident that ended says why.
+    "shortage_disagrees_with_incidents": """
+        SELECT FROM (SELECT * FROM shortages WHERE quantity > 0) s FULL JOIN (
+          SELECT l.merchant_id, l.order_id, l.line_id, i.variant_id, sum(l.missing) AS missing
+          FROM incident_lines l JOIN stock_incidents i USING (merchant_id, incident_id)
+          WHERE l.missing > 0 AND i.closed_at IS NULL GROUP BY 1, 2, 3, 4) i
+          USING (merchant_id, order_id, line_id, variant_id)
+        WHERE s.quantity IS DISTINCT FROM i.missing""",
+    "incident_disagrees_with_its_lines": """
+        SELECT FROM stock_incidents i LEFT JOIN (
+          SELECT merchant_id, incident_id, sum(missing) AS missing FROM incident_lines GROUP BY 1, 2) l
+          USING (merchant_id, incident_id)
+        WHERE i.missing <> coalesce(l.missing, 0) OR (i.missing > 0) <> (i.closed_at IS NULL)""",
+    "incident_opened_or_closed_without_a_word": """
+        SELECT FROM stock_incidents i
+        WHERE NOT EXISTS (SELECT FROM incident_events e WHERE e.merchant_id = i.merchant_id
+            AND e.incident_id = i.incident_id AND e.kind = 'opened')
+          OR (i.closed_at IS NOT NULL) <> EXISTS (SELECT FROM incident_events e WHERE e.merchant_id = i.merchant_id
+            AND e.incident_id = i.incident_id AND e.kind = 'closed' AND e.detail ->> 'because' <> '')""",
+    "hold_disagrees_with_proposal": """
+        SELECT FROM orders o WHERE (o.holds @> '[{"code": "cancel_proposed"}]') <> EXISTS (
+          SELECT FROM incident_lines l WHERE l.merchant_id = o.merchant_id AND l.order_id = o.order_id
+            AND l.missing > 0 AND l.policy = 'cancel' AND l.decided_at IS NOT NULL)""",
     "unmapped_line_without_hold": """
         SELECT FROM order_lines l JOIN orders o USING (merchant_id, order_id)
         WHERE l.moves_stock AND l.variant_id IS NULL AND l.quantity > l.quantity_cancelled
@@ -226,6 +247,11 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
            JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id IN (sh.variant_id, l.variant_id)
              AND s.location_id = cl.location_id
            WHERE sh.quantity > 0 AND s.on_hand > s.reserved""",
+        None,
+    ),
+    "promised_more_than_is_there": ("SELECT FROM stock WHERE on_hand < reserved", None),
+    "cancellation_never_decided": (
+        "SELECT FROM incident_lines WHERE missing > 0 AND policy = 'cancel' AND decided_at IS NULL",
         None,
     ),
     "unseen_sale_never_came": (

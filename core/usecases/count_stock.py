@@ -10,6 +10,7 @@ from core.hub import Hub
 from core.rules.skus import tidy_sku
 from core.store import listings, stock
 from core.store.stock import Entry
+from core.usecases.take_back import take_back
 
 LARGEST = 100_000_000
 
@@ -25,8 +26,8 @@ class Counted:
 async def count_stock(hub: Hub, merchant_id: int, counts: Sequence[Counted], *, cause: str) -> int:
     """Book counts at the merchant's first location; returns how many balances changed.
 
-    A count below what is reserved is accepted: the difference shows as less than nothing free. Raises
-    `UsageProblem` for a count that cannot be; then nothing is booked.
+    A count below what is reserved is accepted: the missing units are taken back from orders, each a shortage of one.
+    Raises `UsageProblem` for a count that cannot be; then nothing is booked.
     """
     for row in counts:
         if not row.sku or not 0 <= row.on_hand <= LARGEST:
@@ -55,5 +56,6 @@ async def count_stock(hub: Hub, merchant_id: int, counts: Sequence[Counted], *, 
         if entries:
             await stock.post(tx, entries, now)
             await stock.mark_dirty(tx, {(merchant_id, entry.variant_id) for entry in entries}, now)
+    await take_back(hub, merchant_id, [entry.variant_id for entry in entries])
     await hub.wake.ring("relevel")
     return len(entries)

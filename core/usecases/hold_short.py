@@ -25,6 +25,8 @@ async def hold_short(tx: Connection, merchant_id: int, order_ids: Sequence[int])
         why = proposed.get((row["order_id"], row["line_id"]))
         if why is not None:
             held.append(proposal(row["position"], why))
-    changed = [(merchant_id, order_id, found) for order_id, found in holds.items() if found != before[order_id]]
+    changed = [
+        (merchant_id, order_id, found) for order_id, found in holds.items() if found != before[order_id]
+    ]
     if changed:
         await orders.put_holds(tx, changed)

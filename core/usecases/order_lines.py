@@ -16,7 +16,11 @@ from core.store import kits, listings, orders
 from core.store.database import Connection, Row
 
 LineKey = tuple[int, str]  # order, line
-OWN_HOLDS = ("unmapped_sku", "short_stock", "cancel_proposed")  # found anew whenever stock is moved for an order
+OWN_HOLDS = (
+    "unmapped_sku",
+    "short_stock",
+    "cancel_proposed",
+)  # found anew whenever stock is moved for an order
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Short:
 
     *oversold* are those missing since it came, *cause* says how (`core.rules.shortage`). Where it misses more than
     before, an incident of *kind* at *location_id* (0: anywhere) says so; where it misses less, *because* says why.
+    *gave* says that it gave its units to another order: then no unit more is missing than before.
     """
 
     merchant_id: int
@@ -37,6 +38,7 @@ class Short:
     kind: str = "oversold"
     location_id: int = 0
     because: str = ""
+    gave: bool = False
 
     @property
     def line(self) -> LineOf:
@@ -79,7 +81,8 @@ async def _grow(tx: Connection, more: Sequence[tuple[Short, int]], now: datetime
         [
             {
                 **dict(zip(names, key, strict=True)),
-                "units": sum(units for _, units in lines),
+                "missing": sum(units for _, units in lines),
+                "units": sum(units for short, units in lines if not short.gave),
                 "cause": lines[0][0].cause,
             }
             for key, lines in concerned.items()
@@ -102,7 +105,9 @@ async def _grow(tx: Connection, more: Sequence[tuple[Short, int]], now: datetime
         ],
     )
     return [
-        _event(key[0], *opened[key], "opened", "grew", [(short.order_id, units, "") for short, units in lines])
+        _event(
+            key[0], *opened[key], "opened", "grew", [(short.order_id, units, "") for short, units in lines]
+        )
         for key, lines in concerned.items()
     ]
 
@@ -123,7 +128,7 @@ async def _shrink(
 ) -> list[dict[str, Any]]:
     if not less:
         return []
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "merchant_id": short.merchant_id,
             "incident_id": incident_id,
@@ -156,7 +161,12 @@ async def _shrink(
 
 
 def _event(
-    merchant_id: int, incident_id: int, edge: bool, first: str, then: str, lines: Sequence[tuple[int, int, str]]
+    merchant_id: int,
+    incident_id: int,
+    edge: bool,
+    first: str,
+    then: str,
+    lines: Sequence[tuple[int, int, str]],
 ) -> dict[str, Any]:
     """*first* where the incident opens or closes by it (*edge*), *then* where it goes on."""
     because = sorted({line[2] for line in lines if line[2]})

@@ -154,7 +154,9 @@ async def test_a_database_that_does_not_answer_is_told_as_such() -> None:
         await Database.connect("postgresql://nobody@127.0.0.1:9/nothing")
 
 
-@pytest.mark.parametrize("table", ["deliveries", "stock_ledger", "order_events", "checkpoint_log", "incident_events"])
+@pytest.mark.parametrize(
+    "table", ["deliveries", "stock_ledger", "order_events", "checkpoint_log", "incident_events"]
+)
 async def test_what_has_happened_cannot_be_rewritten(role_url: Callable[[str], str], table: str) -> None:
     worker = await Database.connect(role_url("fairway_worker"))
 

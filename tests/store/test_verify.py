@@ -111,6 +111,13 @@ KIT_DAMAGE = {
     },
 }
 
+INCIDENT = """
+  INSERT INTO stock_incidents VALUES (1, 1, 'oversold', 1, 0, 1, 1, '{}', now(), NULL);
+  INSERT INTO incident_lines VALUES (1, 1, 1, '1', 1, 'ask');
+  INSERT INTO incident_events (merchant_id, incident_id, kind, actor, detail, recorded_at)
+    VALUES (1, 1, 'opened', 'hub', '{}', now());
+"""
+
 DAMAGE = {
     "duplicate_order": """
         ALTER TABLE orders DROP CONSTRAINT orders_merchant_id_connection_id_channel_order_id_key;
@@ -134,6 +141,11 @@ DAMAGE = {
     "shortage_open_and_closed": SHORTAGE.format(q=1) + "UPDATE shortages SET closed_at = now()",
     "hold_disagrees_with_shortage": """
         UPDATE orders SET holds = '[{"code": "short_stock", "pointer": "", "message": ""}]'""",
+    "shortage_disagrees_with_incidents": SHORTAGE.format(q=2) + INCIDENT,
+    "incident_disagrees_with_its_lines": INCIDENT + "UPDATE stock_incidents SET missing = 2",
+    "incident_opened_or_closed_without_a_word": INCIDENT + "UPDATE stock_incidents SET closed_at = now()",
+    "hold_disagrees_with_proposal": INCIDENT
+    + "UPDATE incident_lines SET policy = 'cancel', decided_at = now()",
     "unmapped_line_without_hold": "UPDATE order_lines SET variant_id = NULL",
     "gone_order_without_flag": "UPDATE orders SET gone_at = now()",
     "todo_without_delivery": "INSERT INTO todo (merchant_id, delivery_id, connection_id) VALUES (1, 99, 1)",
@@ -175,6 +187,8 @@ DAMAGE = {
           desired_seq,
           desired, started_at) VALUES (1, 1, 1, 1, '', 1, 3, '2026-11-24')""",
     "shortage_that_could_be_filled": SHORTAGE.format(q=1),
+    "promised_more_than_is_there": "UPDATE stock SET on_hand = 1",
+    "cancellation_never_decided": INCIDENT + "UPDATE incident_lines SET policy = 'cancel'",
     "unseen_sale_never_came": "UPDATE listing_levels SET predicted = 2, unseen = 1, unseen_at = '2026-11-24'",
 }
 
