@@ -147,6 +147,10 @@ def shortage_cause(shortage: Mapping[str, Any], names: Mapping[int, str]) -> str
     match cause.get("kind"):
         case "not_pushed":
             return f"{here} sold what it believed it had: its stock push is off, so it was never told."
+        case "count" if cause.get("lowered_by"):
+            return f"Set aside, and not on the shelf any more ({cause['lowered_by']}): {cause['chosen_because']}."
+        case "given_up":
+            return f"Its units went to order {cause['to_order']}: {cause['chosen_because']}."
         case "count":
             showed = cause.get("channel_showed")
             believed = f"{here} showed {showed}" if showed is not None else f"{here} believed it had more"

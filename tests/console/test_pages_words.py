@@ -33,6 +33,16 @@ def test_spans_are_said_as_a_person_says_them(seconds: float, said: str) -> None
     assert words.span(seconds) == said
 
 
+def test_units_taken_back_from_an_order_are_said_with_the_reason() -> None:
+    counted = {"kind": "count", "lowered_by": "Mia counted", "chosen_because": "it was placed later"}
+    given = {"kind": "given_up", "to_order": "#7", "chosen_because": "it is worth less"}
+
+    said = [words.shortage_cause({"connection_id": 1, "cause": cause}, {}) for cause in (counted, given)]
+
+    assert "Mia counted" in said[0] and "placed later" in said[0]
+    assert "#7" in said[1] and "worth less" in said[1]
+
+
 @pytest.mark.parametrize("kind", ["not_pushed", "count", "channel_lag", "our_lag", None])
 def test_every_cause_of_a_shortage_has_words(kind: str | None) -> None:
     row = {"connection_id": 1, "cause": {"kind": kind, "competing_connection": 2} if kind else {}}

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from incidents_rig import IncidentRig, with_bazaar
 from usecase_rig import Rig
 
 
@@ -14,6 +15,21 @@ from usecase_rig import Rig
 async def rig(fresh: str, make_hub: Callable[..., Any], clock: Any) -> AsyncIterator[Rig]:
     admin = await asyncpg.connect(fresh)
     made = Rig(await make_hub(), clock, admin)
+    await made.open()
+    yield made
+    assert await made.violations() == {}
+    await admin.close()
+
+
+@pytest.fixture
+async def market(
+    fresh: str, make_hub: Callable[..., Any], clock: Any, registry: dict[str, Any]
+) -> AsyncIterator[IncidentRig]:
+    """A merchant with an own shop and a marketplace."""
+    admin = await asyncpg.connect(fresh)
+    hub = await make_hub()
+    hub.registry = with_bazaar(registry)
+    made = IncidentRig(hub, clock, admin)
     await made.open()
     yield made
     assert await made.violations() == {}
