@@ -78,6 +78,10 @@ INSERT INTO order_lines (merchant_id, order_id, line_id, position, title, varian
   VALUES (1, 1, 'k', 1, 't', 3, true, 5, 0, 2, 0, '{"1": 2, "2": 1}');
 INSERT INTO reservations VALUES (1, 1, 'k', 1, 3, 1, 1), (1, 1, 'k', 1, 1, 4, 2), (1, 1, 'k', 1, 2, 1, 1);
 INSERT INTO shortages VALUES (1, 1, 'k', 2, 1, 1, '{"kind": "count"}', now(), NULL);
+INSERT INTO stock_incidents VALUES (1, 2, 'oversold', 2, 0, 1, 1, '{}', now(), NULL);
+INSERT INTO incident_lines VALUES (1, 2, 1, 'k', 1, 'ask');
+INSERT INTO incident_events (merchant_id, incident_id, kind, actor, detail, recorded_at)
+  VALUES (1, 2, 'opened', 'hub', '{}', now());
 UPDATE stock SET on_hand = 10, reserved = 6;
 INSERT INTO stock VALUES (1, 2, 1, 1, 1), (1, 3, 1, 1, 1);
 INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta, reason, cause,
@@ -87,7 +91,10 @@ INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_
 
 KIT_DAMAGE = {
     "UPDATE order_lines SET quantity = 4 WHERE line_id = 'k'": {"line_without_its_units": 2},
-    "UPDATE shortages SET quantity = 2": {"line_without_its_units": 1},
+    "UPDATE shortages SET quantity = 2": {
+        "line_without_its_units": 1,
+        "shortage_disagrees_with_incidents": 1,
+    },
     "UPDATE reservations SET held = 5 WHERE line_id = 'k' AND variant_id = 1": {
         "line_without_its_units": 1,
         "reserved_disagrees_with_reservations": 1,
