@@ -198,6 +198,7 @@ def test_a_platform_without_server_wheels_installs_all_the_rest(
     [
         ("demo --orders 5", "-P -m console.cli demo --orders 5", "elsewhere"),
         ("", "-P -m console.cli", "elsewhere"),
+        ("test", "-P -m pytest --numprocesses=auto --dist=loadfile", "checkout"),
         ("test -k stock", "-P -m pytest -k stock", "checkout"),
         ("check", "-P console/cli/check.py", "checkout"),
         ("channel check shopify --json", "-P -m console.cli channel check shopify --json", "elsewhere"),
