@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -26,13 +27,20 @@ from tests.conftest import TestClock, as_role
 from tests.console.cli_rig import Shell
 from tests.console.servers_rig import private_directory
 
-INBOUND, OUTBOUND = Keyring.generate("in1"), Keyring.generate("out1")
+
+
+def key(name: str, byte: int) -> str:
+    """A key in the notation of `Keyring.parse`: the same in every process that collects these tests."""
+    return f"{name}:{base64.b64encode(bytes([byte]) * 32).decode()}"
+
+
+INBOUND, OUTBOUND = key("in1", 1), key("out1", 2)
 GOOD = {
     "DATABASE_URL": "postgresql://fairway_worker@127.0.0.1/fairway",
     "FAIRWAY_INBOUND_KEYS": INBOUND,
     "FAIRWAY_OUTBOUND_KEYS": OUTBOUND,
 }
-TWICE = f"{Keyring.generate('k1')},{Keyring.generate('k1')}"
+TWICE = f"{key('k1', 3)},{key('k1', 4)}"
 SECRET = "s3cret-of-the-environment"
 
 
