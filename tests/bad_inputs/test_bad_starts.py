@@ -28,7 +28,6 @@ from tests.console.cli_rig import Shell
 from tests.console.servers_rig import private_directory
 
 
-
 def key(name: str, byte: int) -> str:
     """A key in the notation of `Keyring.parse`: the same in every process that collects these tests."""
     return f"{name}:{base64.b64encode(bytes([byte]) * 32).decode()}"
