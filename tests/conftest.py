@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -56,10 +57,17 @@ class TestClock:
 def servers() -> Iterator[Servers]:
     # Not below pytest's own directory: that one is private, and as root PostgreSQL runs as another user.
     with (
-        tempfile.TemporaryDirectory(prefix="fairway-tests-") as directory,
+        tempfile.TemporaryDirectory(prefix="fairway-tests-", dir=_in_memory()) as directory,
         run_servers(Path(directory), log=print) as running,
     ):
         yield running
+
+
+def _in_memory() -> str | None:
+    """A directory in memory, if there is one with room: a database for each test is above all a thousand new files."""
+    shared_memory = Path("/dev/shm")
+    roomy = shared_memory.is_dir() and shutil.disk_usage(shared_memory).free > 4 * 2**30
+    return str(shared_memory) if roomy else None
 
 
 @pytest.fixture(scope="session")
