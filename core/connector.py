@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from core.errors import ChannelError, UsageProblem
 from core.flow import Flow, Request, Response
 from core.model.fulfillment import FulfillmentPush, FulfillmentPushed, TrackerWanted, TrackingPush
-from core.model.inventory import ListingSeen, StockWrite, StockWritten
+from core.model.inventory import ListingSeen, StockSeen, StockWrite, StockWritten
 from core.model.order import Order
 from core.model.tracking import Tracking
 from core.model.value import Value
@@ -208,6 +208,14 @@ class CatalogPage:
 
 
 @dataclass(frozen=True, slots=True)
+class StockPage:
+    """One page of what a channel shows of everything it counts."""
+
+    stock: tuple[StockSeen, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelLocation:
     channel_location_id: str
     name: str
@@ -285,6 +293,16 @@ class NoticesFields(Protocol):
 class ListsCatalog(Protocol):
     def pull_locations(self) -> Flow[tuple[ChannelLocation, ...]]: ...
     def pull_catalog(self, cursor: str | None) -> Flow[CatalogPage]: ...
+
+
+@runtime_checkable
+class ReadsStock(Protocol):
+    """Says in bulk what it shows: everything, a page at a time, each page a short conversation and its cursor good for
+    hours; or the (stock id, location) pairs named, at most `manifest.stock_batch`, of which those not there are left out.
+    """
+
+    def read_stock(self, cursor: str | None) -> Flow[StockPage]: ...
+    def read_stock_of(self, items: Sequence[tuple[str, str]]) -> Flow[tuple[StockSeen, ...]]: ...
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from connectors.shopify import (
     budget,
     catalog,
     fulfillments,
+    live,
     orders,
     outbound,
     tracking,
@@ -35,6 +36,8 @@ class Shopify:
     fetch_order = staticmethod(orders.fetch_order)
     pull_locations = staticmethod(catalog.pull_locations)
     pull_catalog = staticmethod(catalog.pull_catalog)
+    read_stock = staticmethod(live.read_stock)
+    read_stock_of = staticmethod(live.read_stock_of)
     push_stock = staticmethod(outbound.push_stock)
     push_fulfillment = staticmethod(fulfillments.push_fulfillment)
     push_tracking = staticmethod(tracking.push_tracking)

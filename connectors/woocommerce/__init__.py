@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors import load_manifest
-from connectors.woocommerce import catalog, fulfillments, orders, outbound, reading, webhooks, wire
+from connectors.woocommerce import catalog, fulfillments, live, orders, outbound, reading, webhooks, wire
 from core.connector import Manifest
 
 
@@ -25,6 +25,8 @@ class WooCommerce:
     fetch_order = staticmethod(orders.fetch_order)
     pull_locations = staticmethod(catalog.pull_locations)
     pull_catalog = staticmethod(catalog.pull_catalog)
+    read_stock = staticmethod(live.read_stock)
+    read_stock_of = staticmethod(live.read_stock_of)
     push_stock = staticmethod(outbound.push_stock)
     push_fulfillment = staticmethod(fulfillments.push_fulfillment)
 

@@ -29,7 +29,7 @@ def pull_catalog(cursor: str | None) -> Flow[CatalogPage]:
     https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-products
     """
     page = int(cursor or 1)
-    products = rows((yield _list(f"{API}/products", page)))
+    products = rows((yield listed(f"{API}/products", page, _FIELDS)))
     listings: list[ListingSeen] = []
     for product in products:
         product_type = str(product.get("type"))
@@ -50,7 +50,9 @@ def _variations(product: dict[str, Any]) -> Generator[Request, Response, list[di
     found: list[dict[str, Any]] = []
     page = 1
     while True:
-        new = rows((yield _list(f"{API}/products/{nonzero_id(product.get('id'))}/variations", page)))
+        new = rows(
+            (yield listed(f"{API}/products/{nonzero_id(product.get('id'))}/variations", page, _FIELDS))
+        )
         refuse_again(new, found)
         found += new
         if len(new) < PAGE_SIZE:
@@ -58,13 +60,14 @@ def _variations(product: dict[str, Any]) -> Generator[Request, Response, list[di
         page += 1
 
 
-def _list(path: str, page: int) -> Request:
+def listed(path: str, page: int, fields: str) -> Request:
+    """A page of products or variations in the order of their ids, with *fields* and no other."""
     query = (
         ("per_page", str(PAGE_SIZE)),
         ("page", str(page)),
         ("orderby", "id"),
         ("order", "asc"),
-        ("_fields", _FIELDS),
+        ("_fields", fields),
     )
     return Request("GET", path, query=query)
 
@@ -85,7 +88,7 @@ def _listing(item: dict[str, Any], parent: dict[str, Any] | None = None) -> list
             channel_item_id=item_id,
             channel_product_id=parent_id,
             channel_stock_id=f"{parent_id}/{item_id}" if parent else item_id,
-            sku=_sku(item, parent),
+            sku=sku_of(item, parent),
             gtin=_text(item.get("global_unique_id")),
             title=_title(item, parent),
             tracked=tracked,
@@ -95,7 +98,7 @@ def _listing(item: dict[str, Any], parent: dict[str, Any] | None = None) -> list
     ]
 
 
-def _sku(item: dict[str, Any], parent: dict[str, Any] | None) -> str | None:
+def sku_of(item: dict[str, Any], parent: dict[str, Any] | None) -> str | None:
     """A variation without a SKU shows its parent's: the truth only where it also sells the parent's count."""
     sku = _text(item.get("sku"))
     borrowed = parent is not None and sku == _text(parent.get("sku")) and item.get("manage_stock") != "parent"

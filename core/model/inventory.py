@@ -31,6 +31,20 @@ class ListingSeen(Value):
     levels: tuple[LiveLevel, ...] = ()
 
 
+class StockSeen(Value):
+    """What a channel shows now of one thing at one of its locations ("" where it knows none).
+
+    *sku* is what the channel calls it now; *tracked* is false where it keeps no count of it, and *quantity* None where
+    it does not tell.
+    """
+
+    channel_stock_id: str
+    channel_location_id: str = ""
+    quantity: int | None = None
+    sku: str | None = None
+    tracked: bool = True
+
+
 class StockWrite(Value):
     """Make *channel_stock_id* show *desired* at *channel_location_id*.
 

@@ -125,6 +125,8 @@ def test_every_status_of_open_work_that_is_told_apart_exists() -> None:
     "name",
     [
         "variants",
+        "stock",
+        "stock_of",
         "more_lines",
         "more_shipped",
         "locations",

@@ -14,6 +14,7 @@ from core.connector import (
     ListsCatalog,
     PullsOrders,
     PushesFulfillments,
+    ReadsStock,
     Subscribes,
     TracksParcels,
     Window,
@@ -65,6 +66,9 @@ def _reading(kit: Kit, account: Any) -> Iterator[tuple[str, Make]]:
     if isinstance(connector, ListsCatalog):
         yield "pull_locations", connector.pull_locations
         yield "pull_catalog", partial(connector.pull_catalog, None)
+    if isinstance(connector, ReadsStock):
+        yield "read_stock", partial(connector.read_stock, None)
+        yield "read_stock_of", partial(connector.read_stock_of, [("12345", "67890")])
 
 
 async def _writing(kit: Kit, account: Any) -> list[tuple[str, Make]]:

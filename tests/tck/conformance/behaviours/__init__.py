@@ -7,6 +7,7 @@ from conformance.behaviours import (  # noqa: F401 - each fills the table
     damage,
     facts,
     fulfillments,
+    live,
     orders,
     pulling,
     purity,
