@@ -15,7 +15,8 @@ class KitStock:
     """What one line of a kit has of the shelves: *own*, ready-made kits, and *parts*, by component.
 
     *made_of* is component -> units in one kit, as it was when the line was first stored. Of each component the line
-    has held, missing and shipped exactly so many units as its kits that are put together need.
+    has held, missing and shipped exactly so many units as its kits that are put together need. Ready-made kits are
+    missing (`own.short`) only where some that were held turned out not to be there.
     """
 
     own: LineStock
@@ -37,7 +38,7 @@ class KitStock:
         )
 
     @property
-    def short_kits(self) -> int:
+    def incomplete_kits(self) -> int:
         return max(-(-self.parts[component].short // units) for component, units in self.made_of.items())
 
     def whole_kits(self) -> dict[int, int]:
@@ -55,19 +56,29 @@ def settle_kit(shelves: Shelves, kit: KitStock, claim: Claim, preferred: Sequenc
     Never takes more than is free: what is missing is `short`, of the components that are missing.
     """
     _ship(shelves, kit, claim.shipped - kit.shipped_kits, preferred)
-    wanted = claim.held - kit.own.held_total - kit.made_kits
+    wanted = claim.held - kit.own.held_total - kit.own.short - kit.made_kits
     if wanted > 0:
         _hold(shelves, kit, wanted, preferred)
     elif wanted < 0:
         _let_go(shelves, kit, -wanted)
 
 
-def take_ready_made(shelves: Shelves, kit: KitStock, preferred: Sequence[int]) -> None:
-    """Give kits of which something is missing ready-made ones instead, as far as there are any."""
-    picks, _ = allocate(kit.short_kits, shelves.of(kit.own, preferred))
+def fill_kit(shelves: Shelves, kit: KitStock, preferred: Sequence[int]) -> None:
+    """Set aside what is missing, as far as it is free by now: ready-made kits, instead of incomplete ones too, kits that
+    can be put together instead of ready-made ones, and single components.
+    """
+    shelves.fill(kit.own, preferred)
+    picks, _ = allocate(kit.incomplete_kits, shelves.of(kit.own, preferred))
     for pick in picks:
         shelves.reserve(kit.own, pick)
-        _let_go(shelves, kit, pick.quantity)
+        _let_go_made(shelves, kit, pick.quantity)
+    for location_id, count in _to_be_made(shelves, kit, kit.own.short, preferred):
+        for part, units in _parts(kit):
+            shelves.reserve(part, Pick(location_id, units * count))
+        kit.own.short -= count
+        kit.own.changed = True
+    for part, _ in _parts(kit):
+        shelves.fill(part, preferred)
 
 
 def _hold(shelves: Shelves, kit: KitStock, kits: int, preferred: Sequence[int]) -> None:
@@ -100,28 +111,34 @@ def _ship(shelves: Shelves, kit: KitStock, kits: int, preferred: Sequence[int]) 
 
 
 def _ship_unheld(shelves: Shelves, kit: KitStock, kits: int, preferred: Sequence[int]) -> None:
-    picks, kits = allocate(kits, shelves.of(kit.own, preferred))
+    picks, left = allocate(kits, shelves.of(kit.own, preferred))
     for pick in picks:
         shelves.book_out(kit.own, pick, held=False)
-    for location_id, count in _to_be_made(shelves, kit, kits, preferred):
+    for location_id, count in _to_be_made(shelves, kit, left, preferred):
         for part, units in _parts(kit):
             shelves.book_out(part, Pick(location_id, units * count), held=False)
-        kits -= count
+        left -= count
+    _forgive(kit.own, kits - left)
+    ready_made = min(left, kit.own.short)
+    shelves.ship(kit.own, ready_made, preferred)
     for part, units in _parts(kit):
-        shelves.ship(part, units * kits, preferred)
+        shelves.ship(part, units * (left - ready_made), preferred)
 
 
 def _let_go(shelves: Shelves, kit: KitStock, kits: int) -> None:
-    """Ask for fewer kits: first those with something missing or of several locations, then those that were to be put
-    together, the last taken first, then ready-made ones.
-    """
+    """Ask for fewer kits: first those that are missing, then those to be put together, then ready-made ones."""
+    kits -= _forgive(kit.own, kits)
+    made = min(kits, kit.made_kits)
+    _let_go_made(shelves, kit, made)
+    shelves.let_go(kit.own, kits - made)
+
+
+def _let_go_made(shelves: Shelves, kit: KitStock, kits: int) -> None:
+    """Fewer kits to be put together: first those with something missing or of several locations, then the last taken."""
     whole = kit.whole_kits()
     mixed = min(kits, kit.made_kits - sum(whole.values()))
     for part, units in _parts(kit):
-        forgiven = min(part.short, units * mixed)
-        part.short -= forgiven
-        part.changed |= forgiven > 0
-        excess = units * mixed - forgiven
+        excess = units * mixed - _forgive(part, units * mixed)
         for location_id, held in reversed(list(part.held.items())):
             if (count := min(excess, held - units * whole[location_id])) > 0:
                 shelves.release(part, Pick(location_id, count))
@@ -132,8 +149,14 @@ def _let_go(shelves: Shelves, kit: KitStock, kits: int) -> None:
             for part, units in _parts(kit):
                 shelves.release(part, Pick(location_id, units * count))
             kits -= count
-    if kits > 0:
-        shelves.let_go(kit.own, kits)
+
+
+def _forgive(line: LineStock, units: int) -> int:
+    """At most *units* are not missing any more, since they are not asked for; returns how many were."""
+    forgiven = min(line.short, units)
+    line.short -= forgiven
+    line.changed |= forgiven > 0
+    return forgiven
 
 
 def _to_be_made(

@@ -175,28 +175,37 @@ async def last_lowered(
     }
 
 
+# Of a shortage sh of an order line l: what is missing is free, or the kit it is missing for is there ready-made, or what
+# is missing is a ready-made kit and some location has all it is made of.
+_COULD_BE_FILLED = """(
+  EXISTS (SELECT FROM stock s WHERE s.merchant_id = sh.merchant_id
+    AND s.variant_id IN (sh.variant_id, l.variant_id) AND s.on_hand > s.reserved)
+  OR (sh.variant_id = l.variant_id AND EXISTS (
+    SELECT FROM jsonb_each_text(l.made_of) m
+    JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id = m.key::bigint
+      AND s.on_hand - s.reserved >= m.value::int
+    GROUP BY s.location_id HAVING count(*) = (SELECT count(*) FROM jsonb_object_keys(l.made_of)))))"""
+
+
 async def merchants_short(tx: Connection, merchants: Sequence[int]) -> list[int]:
     """Which of *merchants* have a shortage that free units could fill."""
     await declare(tx, merchants)
     rows = await tx.fetch(
-        """SELECT DISTINCT sh.merchant_id FROM shortages sh JOIN order_lines l USING (merchant_id, order_id, line_id)
-           JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id IN (sh.variant_id, l.variant_id)
-           WHERE sh.quantity > 0 AND s.on_hand > s.reserved"""
+        f"""SELECT DISTINCT sh.merchant_id FROM shortages sh JOIN order_lines l USING (merchant_id, order_id, line_id)
+           WHERE sh.quantity > 0 AND {_COULD_BE_FILLED}"""
     )
     return sorted(row["merchant_id"] for row in rows)
 
 
 async def open_shortages(tx: Connection, merchant_id: int, limit: int) -> list[Row]:
-    """Lines with open shortages that free units could fill, the oldest first. Of a kit (*made_of*: component -> units)
-    those are units of what is missing or ready-made kits; *variant_id* is the kit.
+    """Lines with open shortages that free units could fill, the oldest first. *made_of* is component -> units of a line
+    whose *variant_id* is a kit.
     """
     return await tx.fetch(
-        """SELECT sh.order_id, sh.line_id, l.variant_id, l.made_of, o.connection_id
+        f"""SELECT sh.order_id, sh.line_id, l.variant_id, l.made_of, o.connection_id
            FROM shortages sh JOIN orders o USING (merchant_id, order_id)
            JOIN order_lines l USING (merchant_id, order_id, line_id)
-           WHERE sh.merchant_id = $1 AND sh.quantity > 0 AND EXISTS (
-             SELECT FROM stock s WHERE s.merchant_id = sh.merchant_id AND s.variant_id IN (sh.variant_id, l.variant_id)
-               AND s.on_hand > s.reserved)
+           WHERE sh.merchant_id = $1 AND sh.quantity > 0 AND {_COULD_BE_FILLED}
            GROUP BY sh.order_id, sh.line_id, l.variant_id, l.made_of, o.connection_id
            ORDER BY min(sh.opened_at), sh.order_id, sh.line_id LIMIT $2""",
         merchant_id,

@@ -10,7 +10,7 @@ from core.store.database import Connection
 UNSEEN_PATIENCE = timedelta(hours=1)  # by then an order or a pull has settled what a channel sold unseen
 
 # What a line takes from the shelves, one row for each variant: its own, or, of a kit, every component with its units
-# in one kit, beside the ready-made kits that the line has (ready_held, ready_shipped).
+# in one kit, beside the ready-made kits that the line has (ready_held) or misses, and those that left (ready_shipped).
 _PARTS = """CROSS JOIN LATERAL (
           SELECT m.variant_id, m.units, coalesce(sum(r.held) FILTER (WHERE r.variant_id = m.variant_id), 0) AS held,
             coalesce(sum(r.shipped) FILTER (WHERE r.variant_id = m.variant_id), 0) AS shipped,
@@ -59,8 +59,10 @@ ALWAYS: dict[str, str] = {
         {_PARTS}
         LEFT JOIN shortages s ON s.merchant_id = l.merchant_id AND s.order_id = l.order_id AND s.line_id = l.line_id
           AND s.variant_id = p.variant_id
+        LEFT JOIN shortages k ON k.merchant_id = l.merchant_id AND k.order_id = l.order_id AND k.line_id = l.line_id
+          AND k.variant_id = l.variant_id AND l.made_of IS NOT NULL
         CROSS JOIN LATERAL (
-          SELECT p.held + coalesce(s.quantity, 0) + p.units * p.ready_held AS has,
+          SELECT p.held + coalesce(s.quantity, 0) + p.units * (p.ready_held + coalesce(k.quantity, 0)) AS has,
             CASE WHEN NOT l.moves_stock OR o.intake NOT IN ('ship', 'reserve_only')
                    OR o.gone_at IS NOT NULL OR o.cancelled_at IS NOT NULL THEN 0
                  ELSE greatest(0, ((l.quantity - l.quantity_cancelled) * coalesce(li.units, 1) - p.ready_shipped)

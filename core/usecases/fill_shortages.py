@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core.hub import Hub
-from core.rules.kit_shelves import KitStock, take_ready_made
+from core.rules.kit_shelves import KitStock, fill_kit
 from core.rules.shelves import LineStock, Shelves
 from core.store import connections, listings, orders, stock
 from core.store.database import Connection, Row
@@ -55,9 +55,9 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
         shelf = preferred.get(row["connection_id"], [default])
         before = own.short + sum(part.short for part in parts)
         if parts:
-            take_ready_made(shelves, _kit(own, parts, row), shelf)
-        for part in (own, *parts):
-            shelves.fill(part, shelf)
+            fill_kit(shelves, _kit(own, parts, row), shelf)
+        else:
+            shelves.fill(own, shelf)
         filled += before - own.short - sum(part.short for part in parts)
     changed = [part for line in lines for part in line if part.changed]
     if changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rules.kit_shelves import KitStock, settle_kit, take_ready_made
+from core.rules.kit_shelves import KitStock, fill_kit, settle_kit
 from core.rules.kits import available
 from core.rules.orders import Claim
 from core.rules.shelves import LineStock, Shelves
@@ -41,7 +41,7 @@ def held(kit: KitStock) -> dict[int, dict[int, int]]:
 
 
 def missing(kit: KitStock) -> dict[int, int]:
-    return {component: part.short for component, part in kit.parts.items() if part.short}
+    return {stock.variant_id: stock.short for stock in (kit.own, *kit.parts.values()) if stock.short}
 
 
 def test_ready_made_kits_go_first_and_the_rest_is_put_together() -> None:
@@ -108,10 +108,20 @@ def test_ready_made_kits_that_come_in_replace_those_with_something_missing() -> 
     settle_kit(shelves, kit, Claim(2, 0), BOTH)
     shelves.put(1, SET, HERE, 5, 0)
 
-    take_ready_made(shelves, kit, BOTH)
+    fill_kit(shelves, kit, BOTH)
 
     assert held(kit) == {SET: {HERE: 1}, MUG: {HERE: 2}, TEA: {HERE: 1}}
     assert missing(kit) == {}
+
+
+def test_ready_made_kits_that_were_not_there_are_put_together_where_one_location_has_them_whole() -> None:
+    kit, shelves = line(), shelves_with({(MUG, HERE): 3, (TEA, HERE): 1, (MUG, THERE): 1, (TEA, THERE): 5})
+    kit.own.short = 3
+
+    fill_kit(shelves, kit, BOTH)
+
+    assert held(kit) == {MUG: {HERE: 2}, TEA: {HERE: 1}}
+    assert missing(kit) == {SET: 2}
 
 
 UNITS = st.dictionaries(st.sampled_from([MUG, TEA, 3]), st.integers(1, 3), min_size=1)
@@ -122,9 +132,13 @@ STOCK = st.dictionaries(
 STATES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), max_size=8)
 
 
-@given(UNITS, STOCK, STATES, st.booleans())
+@given(UNITS, STOCK, STATES, STOCK, st.lists(st.integers(0, 3), min_size=4, max_size=4))
 def test_a_line_has_every_component_of_its_kits_once_whatever_becomes_of_the_order(
-    made_of: dict[int, int], stock: Balances, states: list[tuple[int, int]], ready_made: bool
+    made_of: dict[int, int],
+    stock: Balances,
+    states: list[tuple[int, int]],
+    more: Balances,
+    not_there: list[int],
 ) -> None:
     kit, shelves, left = line(made_of), shelves_with(stock), 0
     on_hand, reserved = dict(stock), dict.fromkeys(stock, 0)
@@ -133,8 +147,8 @@ def test_a_line_has_every_component_of_its_kits_once_whatever_becomes_of_the_ord
         left = max(left, shipped)
         before = len(shelves.moves)
         settle_kit(shelves, kit, Claim(max(0, sold - left), left), BOTH)
-        if ready_made:
-            take_ready_made(shelves, kit, BOTH)
+        if more:
+            fill_kit(shelves, kit, BOTH)
         for move in shelves.moves[before:]:
             key = move.variant_id, move.location_id
             on_hand[key] = on_hand.get(key, 0) + move.on_hand_delta
@@ -142,15 +156,30 @@ def test_a_line_has_every_component_of_its_kits_once_whatever_becomes_of_the_ord
             assert 0 <= reserved[key] <= on_hand[key]
 
         ready = kit.own.held_total + kit.own.shipped_total
-        assert kit.own.short == 0
         assert kit.shipped_kits == left
         for component, units in made_of.items():
             part = kit.parts[component]
-            assert part.held_total + part.short == units * (max(0, sold - left) - kit.own.held_total)
+            to_be_made = max(0, sold - left) - kit.own.held_total - kit.own.short
+            assert part.held_total + part.short == units * to_be_made
             assert part.shipped_total + units * ready == units * (left + kit.own.held_total)
         for part in (kit.own, *kit.parts.values()):
             for place, units in part.held.items():
                 assert reserved.get((part.variant_id, place), 0) == units
+
+        # A count finds fewer than were set aside, and units come in.
+        for part, lost in zip((kit.own, *kit.parts.values()), not_there, strict=False):
+            for place, units in part.held.items():
+                key = part.variant_id, place
+                gone = min(lost, units)
+                part.held[place] -= gone
+                part.short += gone
+                reserved[key] -= gone
+                on_hand[key] -= gone
+        for key, units in more.items():
+            on_hand[key] = on_hand.get(key, 0) + units
+        for variant, place in {*on_hand, *reserved}:
+            key = variant, place
+            shelves.put(1, *key, on_hand.get(key, 0), reserved.get(key, 0))
 
 
 @given(UNITS, STOCK, st.integers(1, 6))

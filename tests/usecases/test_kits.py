@@ -11,6 +11,7 @@ from core.store import listings
 from core.usecases.define_kits import define_kits
 from core.usecases.fill_shortages import fill_shortages
 from core.usecases.ship_order import Box, ship_order
+from core.usecases.take_back import take_back
 
 SET, BOX = "SET", "BOX"
 TWO_MUGS_AND_TEA = {MUG: 2, TEA: 1}
@@ -202,6 +203,22 @@ async def test_ready_made_kits_that_come_in_fill_what_could_not_be_put_together(
     assert (await reserved(rig), await missing(rig)) == ({MUG: 2, TEA: 1, SET: 2}, {})
     assert await rig.holds(1) == set()
     assert await dirty(rig) == {MUG, TEA, SET}
+
+
+async def test_a_ready_made_kit_that_a_count_did_not_find_is_put_together_instead(shop: Rig) -> None:
+    await count(shop, SET, 2)
+    await sell(shop, 1, (SET, 2))
+    await sell(shop, 2, (MUG, 9))
+    variant = await shop.admin.fetchval("SELECT variant_id FROM variants WHERE sku = $1", SET)
+
+    await count(shop, SET, -1)
+    await take_back(shop.hub, shop.merchant_id, [variant])
+    assert (await reserved(shop), await missing(shop)) == ({MUG: 9, SET: 1}, {SET: 1})
+    assert await fill_shortages(shop.hub) == 0  # one mug is not enough
+
+    await shop.counted(mug=11)
+    assert (await reserved(shop), await missing(shop)) == ({MUG: 11, SET: 1, TEA: 1}, {})
+    assert await shop.holds(1) == set()
 
 
 async def test_each_kit_comes_from_one_location_where_one_has_it_whole(shop: Rig) -> None:
