@@ -131,7 +131,11 @@ def offer(
     def left() -> int:
         return steps[-1].quantity
 
-    _ahead(steps, rule, now, incoming, backordered)
+    back, pre = ahead(rule, now, incoming, backordered)
+    if rule.backorder and rule.backorder.left(now):
+        put("backorder", left() + back, f"backorder {back} more")
+    if rule.preorder and rule.preorder.left(now):
+        put("preorder", left() + pre, f"preorder {pre} of {incoming} incoming")
     if left() < 0:
         put("nothing", 0, "less than nothing")
     if rule.percent is not None:
@@ -153,19 +157,13 @@ def offer(
     return Offer(left(), tuple(steps))
 
 
-def _ahead(steps: list[Step], rule: ListingRule, now: datetime, incoming: int, backordered: int) -> None:
-    """Units sold before they are there. Those sold already and still missing come off what both rules allow."""
+def ahead(rule: ListingRule, now: datetime, incoming: int = 0, backordered: int = 0) -> tuple[int, int]:
+    """(backorder, preorder): units that may be sold before they are there. Those sold already and still missing come
+    off what both allow.
+    """
     back = rule.backorder.left(now) if rule.backorder else 0
     pre = min(rule.preorder.left(now), max(0, incoming)) if rule.preorder else 0
-    if back:
-        allowed = max(0, back - backordered)
-        backordered = max(0, backordered - back)
-        quantity = steps[-1].quantity + allowed
-        steps.append(Step("backorder", quantity, f"backorder {allowed} more → {quantity}"))
-    if pre:
-        allowed = max(0, pre - backordered)
-        quantity = steps[-1].quantity + allowed
-        steps.append(Step("preorder", quantity, f"preorder {allowed} of {incoming} incoming → {quantity}"))
+    return max(0, back - backordered), max(0, pre - max(0, backordered - back))
 
 
 def changes_at(rule: ListingRule, now: datetime) -> datetime | None:

@@ -6,7 +6,7 @@ once, and up only by what no other channel may still be showing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 TOLERATED = (
@@ -23,7 +23,7 @@ class QuotaLevel:
     than *minimum*.
     """
 
-    key: tuple[int, ...] | tuple[int, str] | int | str
+    key: Hashable
     possible: int = 0
     weight: float = 1.0
     limit: int | None = None

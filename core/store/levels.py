@@ -2,62 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from core.rules.levelling import PACE_HALVES
+from core.rules.stock import LONGEST_CALL
 from core.store.database import Connection, Row, columns
 from core.store.stock import mark_dirty
 
+# How long after it was sent a write may still come about, and after which a sale counts half as much.
+_LANDS = f"interval '{LONGEST_CALL.total_seconds()} seconds'"
+_HALVES_S = PACE_HALVES.total_seconds()
 
-async def take_dirty(tx: Connection, limit: int) -> list[tuple[int, int]]:
-    """(merchant, variant) pairs to level; their marks are gone when this transaction commits."""
+
+async def take_dirty(tx: Connection, limit: int) -> dict[tuple[int, int], bool]:
+    """(merchant, variant) pairs to level, each with whether only sales made it so; their marks are gone when this
+    transaction commits.
+    """
     rows = await tx.fetch(
         """DELETE FROM dirty d USING (SELECT merchant_id, variant_id FROM dirty
              ORDER BY merchant_id, variant_id LIMIT $1 FOR UPDATE SKIP LOCKED) free
            WHERE d.merchant_id = free.merchant_id AND d.variant_id = free.variant_id
-           RETURNING d.merchant_id, d.variant_id""",
+           RETURNING d.merchant_id, d.variant_id, d.sold""",
         limit,
     )
-    return sorted((row["merchant_id"], row["variant_id"]) for row in rows)
+    return {
+        (row["merchant_id"], row["variant_id"]): row["sold"]
+        for row in sorted(rows, key=lambda row: (row["merchant_id"], row["variant_id"]))
+    }
 
 
-async def free_by_level(tx: Connection, variants: Sequence[tuple[int, int]]) -> list[Row]:
-    """For every level of (merchant, variant) pairs: its key, what is free behind it in units of the listing, and
-    its state. Left out, so that nothing is told: a channel location without a shelf, a variant never counted.
-    """
-    return await tx.fetch(
-        """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.desired AS before,
-             ll.predicted, ll.unseen, ll.maybe,
-             coalesce(floor(sum(s.on_hand - s.reserved)::numeric / l.units), 0)::int AS free
-           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, variant_id)
-           JOIN listing_levels ll USING (merchant_id, variant_id)
-           JOIN listings l USING (merchant_id, connection_id, listing_id)
-           JOIN connection_locations cl USING (merchant_id, connection_id, channel_location_id)
-           JOIN stock s ON s.merchant_id = ll.merchant_id AND s.variant_id = ll.variant_id
-             AND s.location_id = cl.location_id
-           WHERE l.tracked AND NOT l.bundle
-           GROUP BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.desired, ll.predicted,
-             ll.unseen, ll.maybe, l.units
-           ORDER BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id""",
-        [pair[0] for pair in variants],
-        [pair[1] for pair in variants],
+async def put_back_dirty(tx: Connection, marks: Mapping[tuple[int, int], bool], now: datetime) -> None:
+    """Level these later after all: marks that this transaction has taken (`take_dirty`)."""
+    await tx.execute(
+        """INSERT INTO dirty (merchant_id, variant_id, sold, since)
+           SELECT m, v, s, $4 FROM unnest($1::bigint[], $2::bigint[], $3::boolean[]) AS k (m, v, s)""",
+        [pair[0] for pair in marks],
+        [pair[1] for pair in marks],
+        list(marks.values()),
+        now,
     )
 
 
 async def put_desired(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
-    """Set wishes; a level is pending unless the channel will show the wish by itself."""
+    """Set wishes; a level is pending unless the channel will show the wish by itself.
+
+    From here on a channel may sell what it is granted. A strict level that may sell more than it should is pending
+    until its channel has said what it shows. A wish that has changed is tried though its level was parked.
+    """
     await tx.execute(
         """UPDATE listing_levels ll SET desired = r.q,
              desired_seq = ll.desired_seq + (ll.desired IS DISTINCT FROM r.q)::int,
              desired_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN $6::timestamptz ELSE ll.desired_at END,
+             possible = greatest(ll.possible, r.q), strict = r.s, ahead = r.a, stopped = r.st, frozen = r.f,
+             wave = CASE WHEN NOT r.sold OR ll.wave = r.w THEN r.w END,
+             parked_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN NULL ELSE ll.parked_at END,
+             next_at = CASE WHEN ll.failures = 0 THEN '-infinity' ELSE ll.next_at END,
              pending = ll.predicted IS NULL OR ll.predicted <> greatest(0, r.q - ll.unseen)
-               OR ll.maybe IS NOT NULL
-           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[]) AS r (m, c, l, loc, q)
+               OR ll.maybe IS NOT NULL OR (r.s AND ll.possible > r.q)
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $7::boolean[], $8::int[],
+             $9::boolean[], $10::boolean[], $11::text[], $12::boolean[]) AS r (m, c, l, loc, q, s, a, st, f, w, sold)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
         *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "desired"),
         now,
+        *columns(rows, "strict", "ahead", "stopped", "frozen", "wave", "sold"),
     )
 
 
@@ -95,15 +105,20 @@ async def written_near(
     return {row["listing_id"] for row in rows}
 
 
-async def count_own_sales(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+async def count_own_sales(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
     """The channel sold and lowered its own count: `core.rules.stock.after_own_sale`, for levels locked before.
 
-    *maybe* is what it may show instead, where a write of ours may have wiped the sale out; then we look again.
+    What it may sell goes down with it, in this transaction. *maybe* is what it may show instead, where a write of ours
+    may have wiped the sale out; then we look again.
     """
     await tx.execute(
-        """UPDATE listing_levels ll SET own_sales = ll.own_sales + r.q,
+        f"""UPDATE listing_levels ll SET own_sales = ll.own_sales + r.q,
              unseen = ll.unseen - least(ll.unseen, r.q),
-             predicted = ll.predicted - (r.q - least(ll.unseen, r.q)), maybe = coalesce(ll.maybe, r.y)
+             predicted = ll.predicted - (r.q - least(ll.unseen, r.q)), maybe = coalesce(ll.maybe, r.y),
+             possible = greatest(0, ll.possible - r.q, r.y + ll.unseen - least(ll.unseen, r.q)),
+             pace = r.q + CASE WHEN ll.pace_at IS NULL THEN 0 ELSE ll.pace * power(0.5,
+               least(1000, greatest(0, extract(epoch FROM $7::timestamptz - ll.pace_at))::float8 / {_HALVES_S})) END,
+             pace_at = $7::timestamptz
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::int[])
              AS r (m, c, l, loc, q, y)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
@@ -111,39 +126,58 @@ async def count_own_sales(tx: Connection, rows: Sequence[dict[str, Any]]) -> Non
         *columns(
             rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "quantity", "maybe"
         ),
+        now,
     )
 
 
 async def claim(
-    tx: Connection, merchant_id: int, connection_id: int, epoch: int, limit: int, now: datetime
+    tx: Connection,
+    merchant_id: int,
+    connection_id: int,
+    epoch: int,
+    limit: int,
+    now: datetime,
+    *,
+    held: Collection[str] = (),
 ) -> list[Row]:
-    """Levels to tell this channel, hottest wish first; an attempt row is written for each before the call.
+    """Levels to tell this channel; an attempt row is written for each before the call. Left alone are frozen levels,
+    parked ones and those of waves that are *held* (zero, raise).
 
-    *maybe* becomes the value about to be written, and the row returns what it was before: a value means that the
-    last try never got its answer.
+    First what a person stopped, then what goes down, then what goes up; of those the scarcest, of those what sells
+    fastest. *maybe* becomes the value about to be written, and the row returns what it was before: a value means that
+    the last try never got its answer, and may yet come about for a while.
     """
     rows = await tx.fetch(
-        """SELECT ll.listing_id, ll.channel_location_id, ll.desired, ll.desired_seq, ll.predicted, ll.unseen, ll.maybe,
-             ll.own_sales, ll.confirmed_at, l.channel_stock_id
+        """SELECT ll.listing_id, ll.channel_location_id, ll.variant_id, ll.desired, ll.desired_seq, ll.predicted,
+             ll.unseen, ll.maybe, ll.own_sales, ll.confirmed_at, ll.strict, ll.possible, l.channel_stock_id
            FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.pending AND ll.next_at <= $4
              AND ll.desired IS NOT NULL AND l.tracked AND NOT l.bundle
-           ORDER BY ll.desired, ll.desired_at, ll.listing_id, ll.channel_location_id LIMIT $3
+             AND NOT ll.frozen AND ll.parked_at IS NULL AND (ll.wave IS NULL OR ll.wave <> ALL ($5::text[]))
+           ORDER BY ll.stopped DESC, ll.predicted < greatest(0, ll.desired - ll.unseen), ll.desired, ll.pace DESC,
+             ll.desired_at, ll.listing_id, ll.channel_location_id LIMIT $3
            FOR UPDATE OF ll""",
         merchant_id,
         connection_id,
         limit,
         now,
+        list(held),
     )
+    if not rows:
+        return rows
     keys = [row["listing_id"] for row in rows], [row["channel_location_id"] for row in rows]
     await tx.execute(
-        """UPDATE listing_levels ll SET maybe = greatest(0, ll.desired - ll.unseen)
+        f"""UPDATE listing_levels ll SET maybe = greatest(0, ll.desired - ll.unseen),
+             late = CASE WHEN ll.maybe IS NULL THEN ll.late
+               ELSE greatest(ll.maybe, CASE WHEN ll.late_until > $5::timestamptz THEN ll.late END) END,
+             late_until = CASE WHEN ll.maybe IS NULL THEN ll.late_until ELSE $5::timestamptz + {_LANDS} END
            FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
         merchant_id,
         connection_id,
         *keys,
+        now,
     )
     await tx.execute(
         """INSERT INTO push_attempts (merchant_id, connection_id, epoch, listing_id, channel_location_id, desired_seq,
@@ -165,6 +199,14 @@ async def claim(
     return rows
 
 
+# What was drained since the call began, and how much of it the call had noticed missing.
+_SOLD = "(ll.own_sales - r.o)::int"
+_KNOWN = f"least(r.u, {_SOLD})"
+_SHOWS = f"(r.w - ({_SOLD} - {_KNOWN}))"
+# An earlier try without an answer may still write another number, where the channel does not compare.
+_LATE = f"(NOT $11 AND ll.late IS NOT NULL AND ll.late_until > $8::timestamptz AND ll.late <> {_SHOWS})"
+
+
 async def confirm(
     tx: Connection,
     merchant_id: int,
@@ -177,19 +219,22 @@ async def confirm(
     """The channel shows *written*; *unseen* units it has sold are still on their way, *fresh* of them since this call.
 
     Sales that were drained while the call was under way (own_sales grew) count first against the unseen ones; where
-    the channel does not *compare* before it sets, the write may have wiped them out, so we look again.
+    the channel does not *compare* before it sets, the write may have wiped them out, so we look again. What it may
+    sell is now what it shows and has sold unseen, unless more was granted meanwhile.
     """
     await tx.execute(
-        """UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz,
-             maybe = CASE WHEN ll.own_sales > r.o AND NOT $11 THEN r.w END,
-             unseen = r.u - least(r.u, (ll.own_sales - r.o)::int),
+        f"""UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz,
+             maybe = CASE WHEN {_SOLD} > 0 AND NOT $11 THEN r.w END,
+             unseen = r.u - {_KNOWN},
              unseen_at = CASE WHEN r.u = 0 THEN NULL WHEN r.f > 0 THEN $8::timestamptz
                ELSE coalesce(ll.unseen_at, $8::timestamptz) END,
-             predicted = r.w - ((ll.own_sales - r.o)::int - least(r.u, (ll.own_sales - r.o)::int)),
-             pending = r.w - ((ll.own_sales - r.o)::int - least(r.u, (ll.own_sales - r.o)::int))
-               <> greatest(0, ll.desired - r.u + least(r.u, (ll.own_sales - r.o)::int))
-               OR (ll.own_sales > r.o AND NOT $11),
-             failures = 0, error = '', next_at = '-infinity'
+             predicted = {_SHOWS},
+             possible = greatest(0, {_SHOWS} + r.u - {_KNOWN}, CASE WHEN ll.desired_seq <> r.s THEN ll.desired END,
+               CASE WHEN {_SOLD} > 0 AND NOT $11 THEN r.w + r.u - {_KNOWN} END,
+               CASE WHEN {_LATE} THEN ll.late + r.u - {_KNOWN} END),
+             pending = {_SHOWS} <> greatest(0, ll.desired - (r.u - {_KNOWN})) OR ({_SOLD} > 0 AND NOT $11) OR {_LATE},
+             wave = CASE WHEN ll.desired_seq <> r.s THEN ll.wave END, parked_at = NULL,
+             failures = 0, error = '', next_at = CASE WHEN {_LATE} THEN ll.late_until ELSE '-infinity' END
            FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[], $9::bigint[], $10::int[])
              AS r (l, loc, s, w, u, o, f)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
@@ -204,19 +249,24 @@ async def confirm(
 
 
 async def refuse(
-    tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[dict[str, Any]]
+    tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[dict[str, Any]], now: datetime
 ) -> None:
-    """These were not written: *maybe* is forgotten where *sure*, the next try waits until *next_at*."""
+    """These were not written: *maybe* is forgotten where *sure*, the next try waits until *next_at*, or until
+    something changes where the level is *parked*.
+    """
     await tx.execute(
         """UPDATE listing_levels ll SET maybe = CASE WHEN r.sure THEN r.before ELSE ll.maybe END,
-             failures = ll.failures + 1, error = r.e, next_at = r.n
-           FROM unnest($3::bigint[], $4::text[], $5::boolean[], $6::int[], $7::text[], $8::timestamptz[])
-             AS r (l, loc, sure, before, e, n)
+             failures = ll.failures + 1, error = r.e, next_at = r.n,
+             parked_at = CASE WHEN r.p AND ll.desired_seq = r.s THEN $9::timestamptz END
+           FROM unnest($3::bigint[], $4::text[], $5::boolean[], $6::int[], $7::text[], $8::timestamptz[], $10::boolean[],
+             $11::bigint[]) AS r (l, loc, sure, before, e, n, p, s)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
         merchant_id,
         connection_id,
         *columns(rows, "listing_id", "channel_location_id", "sure", "maybe", "message", "next_at"),
+        now,
+        *columns(rows, "parked", "desired_seq"),
     )
 
 
@@ -244,10 +294,12 @@ async def close_attempts(
 
 
 async def next_try(tx: Connection, merchant_id: int, connection_id: int) -> datetime | None:
-    """When the next pending level may be tried; None when nothing is pending."""
+    """When the next pending level may be tried; None when nothing is, or all of it waits for a person."""
     found: datetime | None = await tx.fetchval(
-        """SELECT min(next_at) FROM listing_levels
-           WHERE merchant_id = $1 AND connection_id = $2 AND pending AND desired IS NOT NULL""",
+        """SELECT min(ll.next_at) FROM listing_levels ll
+           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.pending AND ll.desired IS NOT NULL
+             AND NOT ll.frozen AND ll.parked_at IS NULL AND (ll.wave IS NULL OR NOT EXISTS (SELECT FROM waves w
+               WHERE w.merchant_id = $1 AND w.connection_id = $2 AND w.kind = ll.wave AND w.decided_at IS NULL))""",
         merchant_id,
         connection_id,
     )
@@ -270,7 +322,7 @@ async def forget_unseen(
     if not rows:
         return 0
     variants = {(merchant_id, row["variant_id"]) for row in rows if row["variant_id"] is not None}
-    await mark_dirty(tx, variants, now)
+    await mark_dirty(tx, variants, now, sold=True)
     await tx.execute(
         """UPDATE listing_levels ll SET unseen = 0, unseen_at = NULL, pending = true
            FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)

@@ -91,11 +91,11 @@ async def put_levels(
         connection_id,
         items,
     )
-    await mark_dirty(tx, {(merchant_id, row["variant_id"]) for row in known}, now)
+    await mark_dirty(tx, {(merchant_id, row["variant_id"]) for row in known}, now, sold=True)
     await tx.execute(
         f"""INSERT INTO listing_levels AS ll (merchant_id, connection_id, listing_id, channel_location_id, variant_id,
-             predicted, confirmed, confirmed_at)
-           SELECT $1, $2, l.listing_id, r.loc, l.variant_id, r.q, r.q, $6
+             predicted, confirmed, confirmed_at, possible)
+           SELECT $1, $2, l.listing_id, r.loc, l.variant_id, r.q, r.q, $6, greatest(0, r.q)
            FROM unnest($3::text[], $4::text[], $5::int[]) AS r (item, loc, q)
            JOIN listings l ON l.merchant_id = $1 AND l.connection_id = $2 AND l.channel_item_id = r.item
            WHERE l.tracked AND NOT l.bundle
@@ -106,6 +106,8 @@ async def put_levels(
              unseen = ll.unseen + CASE WHEN {_QUIET_DRIFT} THEN greatest(0, ll.predicted - excluded.predicted) ELSE 0 END,
              unseen_at = CASE WHEN {_QUIET_DRIFT} AND ll.predicted > excluded.predicted
                THEN coalesce(ll.unseen_at, $6::timestamptz) ELSE ll.unseen_at END,
+             possible = CASE WHEN ll.predicted IS NULL OR {_QUIET_DRIFT} THEN greatest(ll.possible, excluded.possible)
+               ELSE ll.possible END,
              pending = ll.pending OR ({_QUIET_DRIFT} AND ll.predicted < excluded.predicted)""",
         merchant_id,
         connection_id,

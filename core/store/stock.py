@@ -111,9 +111,13 @@ async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: dat
     )
 
 
-async def mark_dirty(tx: Connection, variants: Iterable[tuple[int, int]], now: datetime) -> None:
+async def mark_dirty(
+    tx: Connection, variants: Iterable[tuple[int, int]], now: datetime, *, sold: bool = False
+) -> None:
     """Say that listings of (merchant, variant), and of every kit it is in, must be levelled anew. Locks a mark that is
     there: levelling that runs now may not take it away before we have committed.
+
+    *sold* says that a sale made it so, or something that follows from one: what changes then is never held as a wave.
     """
     wanted = sorted(set(variants))
     await tx.execute(
@@ -122,11 +126,12 @@ async def mark_dirty(tx: Connection, variants: Iterable[tuple[int, int]], now: d
              UNION
              SELECT c.merchant_id, c.kit_id
              FROM moved JOIN kit_components c ON c.merchant_id = moved.m AND c.component_id = moved.v)
-           INSERT INTO dirty AS d (merchant_id, variant_id, since) SELECT m, v, $3 FROM moved ORDER BY m, v
-           ON CONFLICT (merchant_id, variant_id) DO UPDATE SET marks = d.marks + 1""",
+           INSERT INTO dirty AS d (merchant_id, variant_id, since, sold) SELECT m, v, $3, $4 FROM moved ORDER BY m, v
+           ON CONFLICT (merchant_id, variant_id) DO UPDATE SET marks = d.marks + 1, sold = d.sold AND excluded.sold""",
         [pair[0] for pair in wanted],
         [pair[1] for pair in wanted],
         now,
+        sold,
     )
 
 

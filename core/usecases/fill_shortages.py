@@ -99,7 +99,7 @@ async def _write(
     shelves: Shelves,
     now: datetime,
 ) -> None:
-    await stock.mark_dirty(tx, {(merchant_id, part.variant_id) for part in changed}, now)
+    await stock.mark_dirty(tx, {(merchant_id, part.variant_id) for part in changed}, now, sold=True)
     connection = {row["order_id"]: row["connection_id"] for row in rows}
     await record_shortages(
         tx,

@@ -51,8 +51,8 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
         if line.variant_id is not None and line.newly_lowered
     }
     if touched:
-        await stock.mark_dirty(tx, touched, now)
-    shown = await _levels(tx, lines)
+        await stock.mark_dirty(tx, touched, now, sold=True)
+    shown = await _levels(tx, lines, now)
     await tell_short(tx, lines, let_go, was_short, shown=shown, now=now)
     await _write_stock(tx, wants, held.values(), shelves, now)
     await write_lines(tx, lines, before, wants)
@@ -132,7 +132,7 @@ def _let_go(
     return let_go
 
 
-async def _levels(tx: Connection, lines: Sequence[WantedLine]) -> dict[int, Row]:
+async def _levels(tx: Connection, lines: Sequence[WantedLine], now: datetime) -> dict[int, Row]:
     """The level of each listing that sold, as it was before, and the channel's own sales counted on it."""
     wanted = sorted({(line.want.merchant_id, line.listing_id) for line in lines if line.listing_id})
     if not wanted:
@@ -161,6 +161,7 @@ async def _levels(tx: Connection, lines: Sequence[WantedLine]) -> dict[int, Row]
                 }
                 for listing, quantity in sorted(sold.items())
             ],
+            now,
         )
     return shown
 

@@ -19,6 +19,8 @@ from core.rules.backoff import pause_after
 from core.store import connections, levels, schedule
 from core.store.database import Row
 from core.store.schedule import Lease, held
+from core.store.stock import mark_dirty
+from core.usecases.hold_waves import hold_waves
 from core.usecases.lease import NEVER, LostLease
 
 # Refusals that say for certain that nothing was written.
@@ -33,17 +35,24 @@ _SURE = (
     ErrorCode.REJECTED,
 )
 
+# Refusals of what was asked: in a batch they may be about a single item.
+_OF_ITEMS = (ErrorCode.REJECTED, ErrorCode.NOT_FOUND, ErrorCode.TOO_LARGE)
+_WAIT_FOR_LEVELS = timedelta(seconds=2)
+
 log = get_log("push")
 
 
 @dataclass(slots=True)
 class Pushed:
-    """*calls* is how many batches went out, *told* how many levels the channel confirmed."""
+    """*calls* is how many batches went out, *told* how many levels the channel confirmed. *waiting* says that levels
+    are left until all of a change is known.
+    """
 
     calls: int = 0
     told: int = 0
     refused: int = 0
     unseen: int = 0
+    waiting: bool = False
 
 
 async def push_stock(hub: Hub, lease: Lease) -> Pushed:
@@ -61,6 +70,7 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
             if linked.status != "active" or not linked.push_stock or not isinstance(connector, WritesStock):
                 return done
             line = await hub.line(tx, linked)
+            brake = await hold_waves(tx, lease, hub.clock())
             rows = await levels.claim(
                 tx,
                 lease.merchant_id,
@@ -68,34 +78,68 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
                 lease.epoch,
                 connector.manifest.stock_batch,
                 hub.clock(),
+                held=brake.kinds,
             )
+        done.waiting = brake.waiting
         if not rows:
             return done
-        done.calls += 1
         await _tell(hub, lease, connector, line, rows, done)
 
 
 async def _tell(
     hub: Hub, lease: Lease, connector: WritesStock, line: Line, rows: Sequence[Row], done: Pushed
 ) -> None:
-    writes = [_write(lease, row) for row in rows]
-    compares = line.connector.manifest.compare_and_set
-    try:
-        # The whole conversation ends before the lease does.
-        async with asyncio.timeout(hub.settings.lease_s * 0.8):
-            written = await drive(connector.push_stock(writes), line)
-    except TimeoutError:
-        failure = ChannelError(ErrorCode.TIMEOUT, "the channel was too slow for one batch")
-        await _write_back(
-            hub, lease, rows, [_failed(write, failure) for write in writes], done, compares=compares
-        )
-        raise failure from None
-    except ChannelError as error:
-        await _write_back(
-            hub, lease, rows, [_failed(write, error) for write in writes], done, compares=compares
-        )
-        raise
-    await _write_back(hub, lease, rows, written, done, compares=compares)
+    """Tell one batch. One that is refused without saying which item is meant is halved until the bad one is alone."""
+    parts = [list(rows)]
+    while parts:
+        part = parts.pop(0)
+        writes = [_write(lease, row) for row in part]
+        done.calls += 1
+        try:
+            # The whole conversation ends before the lease does.
+            async with asyncio.timeout(hub.settings.lease_s * 0.8):
+                written = await drive(connector.push_stock(writes), line)
+        except TimeoutError:
+            await _give_up(
+                hub,
+                lease,
+                line,
+                [part, *parts],
+                ChannelError(ErrorCode.TIMEOUT, "too slow for one batch"),
+                done,
+            )
+        except ChannelError as error:
+            if error.code not in _OF_ITEMS:
+                await _give_up(hub, lease, line, [part, *parts], error, done)
+            elif len(part) > 1:
+                parts[:0] = [part[: len(part) // 2], part[len(part) // 2 :]]
+                await _hold_on(hub, lease)
+            else:
+                await _settle(hub, lease, line, part, [_failed(write, error) for write in writes], done)
+        else:
+            await _settle(hub, lease, line, part, written, done)
+
+
+async def _give_up(
+    hub: Hub, lease: Lease, line: Line, parts: Sequence[Sequence[Row]], error: ChannelError, done: Pushed
+) -> None:
+    """Nothing more can be told now; raises *error*."""
+    for part in parts:
+        failed = [_failed(_write(lease, row), error) for row in part]
+        await _write_back(hub, lease, part, failed, done, compares=line.connector.manifest.compare_and_set)
+    raise error
+
+
+async def _hold_on(hub: Hub, lease: Lease) -> None:
+    async with hub.database.transaction([lease.merchant_id]) as tx:
+        if not await schedule.renew(tx, lease, hub.settings.lease_s):
+            raise LostLease
+
+
+async def _settle(
+    hub: Hub, lease: Lease, line: Line, rows: Sequence[Row], written: Sequence[StockWritten], done: Pushed
+) -> None:
+    await _write_back(hub, lease, rows, written, done, compares=line.connector.manifest.compare_and_set)
     for row, result in zip(rows, written, strict=True):
         if result.error:
             log.warning(
@@ -177,11 +221,22 @@ async def _write_back(
                     **_key(row),
                     "sure": sure,
                     "maybe": row["maybe"],
+                    "parked": code in _OF_ITEMS,
+                    "desired_seq": row["desired_seq"],
                     "message": f"{code}: {result.message}"[:300],
                     "next_at": now + _pause(code, result),
                 }
             )
+    # Units that a strict listing has given up are for others now.
+    freed = {
+        (lease.merchant_id, row["variant_id"])
+        for row in confirmed
+        if row["strict"] and row["possible"] > row["written"] + row["unseen"]
+    }
     async with hub.database.transaction([lease.merchant_id]) as tx:
+        if freed:
+            # Before the lease: levelling locks dirty marks first, then schedules.
+            await mark_dirty(tx, freed, now, sold=True)
         if not await held(tx, lease):
             raise LostLease
         if confirmed:
@@ -189,8 +244,10 @@ async def _write_back(
                 tx, lease.merchant_id, lease.connection_id, confirmed, now, compares=compares
             )
         if refused:
-            await levels.refuse(tx, lease.merchant_id, lease.connection_id, refused)
+            await levels.refuse(tx, lease.merchant_id, lease.connection_id, refused, now)
         await levels.close_attempts(tx, lease.merchant_id, lease.connection_id, lease.epoch, attempts, now)
+    if freed:
+        await hub.wake.ring("relevel")
     done.told += len(confirmed)
     done.refused += len(refused)
 
@@ -210,13 +267,15 @@ def _outcome(code: ErrorCode | None, sure: bool) -> str:
 def _pause(code: ErrorCode, result: StockWritten) -> timedelta:
     """One bad listing waits by itself; it never holds up the others."""
     error = ChannelError(code, result.message)
-    if error.recovery is Recovery.ASK or code is ErrorCode.NOT_FOUND:
+    if error.recovery is Recovery.ASK:
         return timedelta(hours=1)
     return pause_after(error, 0)
 
 
-async def next_push(hub: Hub, lease: Lease, _result: object) -> datetime:
+async def next_push(hub: Hub, lease: Lease, result: object) -> datetime:
     """A push is due when a refused level may be tried again; else only when it is rung for."""
+    if isinstance(result, Pushed) and result.waiting:
+        return hub.clock() + _WAIT_FOR_LEVELS
     async with hub.database.transaction([lease.merchant_id]) as tx:
         linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
         if not linked.push_stock or linked.status != "active":

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.hub import Hub
-from core.rules.stock import Level, desired_level
-from core.store import levels, schedule
-from core.store.database import declare
+from core.rules.brakes import wave_of
+from core.rules.stock import Level
+from core.store import level_facts, levels, schedule
+from core.store.database import Connection, Row, declare
+from core.usecases.level_variants import Levelled, Pair, level_variants
 from core.usecases.run_log import recorded
 
 SLICE = 500  # variants levelled in one transaction
@@ -29,14 +32,17 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
         if not dirty:
             return Releveled(0, 0)
         await declare(tx, {0, *(merchant_id for merchant_id, _ in dirty)})
+        levelled = await level_variants(tx, dirty, now)
         rows = [
-            {**dict(row), "desired": desired_level(row["free"])}
-            for row in await levels.free_by_level(tx, dirty)
+            _row(one, sold=dirty.get(_variant(one.row), True))
+            for one in levelled
+            if one.wish.strict or _variant(one.row) in dirty
         ]
         told = {(row["merchant_id"], row["connection_id"]) for row in rows if _to_tell(row)}
         if told:
             # In the order in which a push locks them: first its schedule, then the levels.
             await schedule.ring(tx, "push", told, now)
+        rows = await _still_true(tx, rows, dirty, now)
         if rows:
             await levels.put_desired(tx, rows, now)
         about.counts = {"variants": len(dirty), "to_tell": len(told)}
@@ -45,7 +51,55 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
     return Releveled(len(dirty), len(told))
 
 
-def _to_tell(row: dict[str, Any]) -> bool:
+def _row(one: Levelled, *, sold: bool) -> dict[str, Any]:
+    """What is written about a level. *sold* says that nothing but sales made it be levelled."""
+    rule, desired = one.standing.rule, one.wish.quantity
+    stopped = rule.stop_sell is not None
+    shows = Level(one.row["predicted"], one.row["unseen"]).predicted
+    return {
+        **dict(one.row),
+        "desired": desired,
+        "strict": one.wish.strict,
+        "ahead": one.wish.ahead,
+        "stopped": stopped,
+        "frozen": rule.freeze is not None,
+        "wave": wave_of(before=one.row["before"], shows=shows, desired=desired, stopped=stopped),
+        "sold": sold,
+    }
+
+
+def _to_tell(row: Mapping[str, Any]) -> bool:
     """Whether the channel may have to be told; the store decides under the row's lock."""
     level = Level(row["predicted"], row["unseen"])
-    return row["maybe"] is not None or not level.settled(row["desired"]) or row["desired"] != row["before"]
+    return (
+        row["maybe"] is not None
+        or not level.settled(row["desired"])
+        or row["desired"] != row["before"]
+        or (row["strict"] and row["possible"] > row["desired"])
+    )
+
+
+async def _still_true(
+    tx: Connection, rows: list[dict[str, Any]], dirty: Mapping[Pair, bool], now: datetime
+) -> list[dict[str, Any]]:
+    """*rows* without the quotas of merchants whose channels may be selling more by now than was read.
+
+    A variant that is levelled is ours until we commit: whoever moves its stock waits for its dirty mark. A quota that
+    kits are part of rests on other variants too; so all its levels are locked and looked at once more.
+    """
+    strict = [row for row in rows if row["strict"]]
+    if all(_variant(row) in dirty for row in strict):
+        return rows
+    possible = await level_facts.lock_possible(tx, {_variant(row) for row in strict})
+    grown = {row["merchant_id"] for row in strict if possible.get(_key(row), 0) > row["possible"]}
+    if grown:
+        await levels.put_back_dirty(tx, {pair: sold for pair, sold in dirty.items() if pair[0] in grown}, now)
+    return [row for row in rows if row["merchant_id"] not in grown]
+
+
+def _variant(row: Mapping[str, Any] | Row) -> Pair:
+    return row["merchant_id"], row["variant_id"]
+
+
+def _key(row: Mapping[str, Any]) -> tuple[int, int, int, str]:
+    return row["merchant_id"], row["connection_id"], row["listing_id"], row["channel_location_id"]

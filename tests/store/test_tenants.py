@@ -88,6 +88,9 @@ INSERT INTO effect_attempts (merchant_id, effect_id, attempt, connection_id, epo
 INSERT INTO budgets VALUES ({m}, {m}, 'api', 1, 1, 1, now());
 INSERT INTO circuits VALUES ({m}, {m}, 1, now(), now());
 INSERT INTO run_lines (merchant_id, run_id, at, level, message) VALUES ({m}, 1, now(), 'info', 'm');
+INSERT INTO listing_rules VALUES ({m}, 0, '', 0, '{{"buffer": 2}}', NULL, 'someone', now());
+INSERT INTO waves (merchant_id, connection_id, kind, listings, of_listings, held_at) VALUES ({m}, {m}, 'zero', 60, 100,
+  now());
 """
 
 

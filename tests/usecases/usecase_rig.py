@@ -210,7 +210,7 @@ class Rig:
         """The shops show *quantity* and we know it."""
         await relevel(self.hub)
         await self.admin.execute(
-            """UPDATE listing_levels ll SET predicted = $2, confirmed = $2, pending = ll.desired <> $2
+            """UPDATE listing_levels ll SET predicted = $2, confirmed = $2, possible = $2, pending = ll.desired <> $2
                FROM listings l WHERE l.listing_id = ll.listing_id AND l.sku = $1""",
             sku,
             quantity,

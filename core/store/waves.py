@@ -1,0 +1,139 @@
+"""Changes of many listings at once that wait for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from core.store.database import Connection, Row
+
+_OF_WAVE = "merchant_id = $1 AND connection_id = $2 AND pending AND wave IS NOT NULL"
+
+
+async def pending(tx: Connection, merchant_id: int, connection_id: int) -> tuple[dict[str, int], set[str]]:
+    """(kind -> listings, kinds): how many listings of a connection would be taken to zero and how many raised for
+    another reason than sales, and about which of the two a person has been asked.
+    """
+    rows = await tx.fetch(
+        f"""SELECT k.kind, coalesce(n.listings, 0) AS listings, EXISTS (SELECT FROM waves w WHERE w.merchant_id = $1
+             AND w.connection_id = $2 AND w.kind = k.kind AND w.decided_at IS NULL) AS asked
+           FROM (VALUES ('zero'), ('raise')) AS k (kind) LEFT JOIN (
+             SELECT wave, count(DISTINCT listing_id)::int AS listings FROM listing_levels WHERE {_OF_WAVE} GROUP BY 1
+           ) n ON n.wave = k.kind""",
+        merchant_id,
+        connection_id,
+    )
+    return (
+        {row["kind"]: row["listings"] for row in rows if row["listings"]},
+        {row["kind"] for row in rows if row["asked"]},
+    )
+
+
+async def still_coming(tx: Connection, merchant_id: int) -> int:
+    """Variants that wait to be levelled for another reason than sales: more of a wave may be on its way."""
+    return int(
+        await tx.fetchval("SELECT count(*) FROM dirty WHERE merchant_id = $1 AND NOT sold", merchant_id)
+    )
+
+
+async def listings_of(tx: Connection, merchant_id: int, connection_id: int) -> int:
+    """How many listings of a connection have a level."""
+    return int(
+        await tx.fetchval(
+            "SELECT count(DISTINCT listing_id) FROM listing_levels WHERE merchant_id = $1 AND connection_id = $2",
+            merchant_id,
+            connection_id,
+        )
+    )
+
+
+async def hold(
+    tx: Connection,
+    merchant_id: int,
+    connection_id: int,
+    found: Mapping[str, int],
+    of_listings: int,
+    now: datetime,
+) -> list[str]:
+    """Ask a person about waves (kind -> listings); a question that is open is brought up to date, one whose wave is over
+    is closed. Returns the kinds that were not held before.
+    """
+    rows = await tx.fetch(
+        """INSERT INTO waves AS w (merchant_id, connection_id, kind, listings, of_listings, held_at)
+           SELECT $1, $2, k, n, $5, $6 FROM unnest($3::text[], $4::int[]) AS f (k, n)
+           ON CONFLICT (merchant_id, connection_id, kind) WHERE decided_at IS NULL DO UPDATE SET
+             listings = excluded.listings, of_listings = excluded.of_listings
+           RETURNING kind, xmax = 0 AS fresh""",
+        merchant_id,
+        connection_id,
+        list(found),
+        list(found.values()),
+        of_listings,
+        now,
+    )
+    return [row["kind"] for row in rows if row["fresh"]]
+
+
+async def close_gone(
+    tx: Connection, merchant_id: int, connection_id: int, standing: Collection[str], now: datetime
+) -> None:
+    """Questions whose cause was mended meanwhile need no answer; *standing* are the kinds that still do."""
+    await tx.execute(
+        """UPDATE waves SET decided_at = $4, decision = 'gone'
+           WHERE merchant_id = $1 AND connection_id = $2 AND decided_at IS NULL AND kind <> ALL ($3::text[])""",
+        merchant_id,
+        connection_id,
+        list(standing),
+        now,
+    )
+
+
+async def held_now(tx: Connection) -> list[dict[str, Any]]:
+    """Open questions of the declared merchants, the oldest first, with up to five of the SKUs."""
+    rows = await tx.fetch(
+        """SELECT w.wave_id, w.merchant_id, w.connection_id, c.name AS connection, w.kind, w.listings, w.of_listings,
+             w.held_at, (SELECT array_agg(s.sku) FROM (SELECT DISTINCT coalesce(l.sku, l.title) AS sku
+               FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
+               WHERE ll.merchant_id = w.merchant_id AND ll.connection_id = w.connection_id AND ll.pending
+                 AND ll.wave = w.kind ORDER BY 1 LIMIT 5) s) AS examples
+           FROM waves w JOIN connections c USING (merchant_id, connection_id)
+           WHERE w.decided_at IS NULL ORDER BY w.held_at, w.wave_id"""
+    )
+    return [dict(row) for row in rows]
+
+
+async def decide(tx: Connection, wave_id: int, decision: str, decided_by: str, now: datetime) -> Row | None:
+    """Answer an open question (released, dropped); None where there is no such one."""
+    return await tx.fetchrow(
+        """UPDATE waves SET decided_at = $4, decision = $2, decided_by = $3
+           WHERE wave_id = $1 AND decided_at IS NULL RETURNING merchant_id, connection_id, kind""",
+        wave_id,
+        decision,
+        decided_by,
+        now,
+    )
+
+
+async def let_go(tx: Connection, merchant_id: int, connection_id: int, kind: str) -> int:
+    """The levels of a wave may be told; returns how many."""
+    status = await tx.execute(
+        f"UPDATE listing_levels SET wave = NULL WHERE {_OF_WAVE} AND wave = $3",
+        merchant_id,
+        connection_id,
+        kind,
+    )
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def put_aside(tx: Connection, merchant_id: int, connection_id: int, kind: str, now: datetime) -> int:
+    """The levels of a wave are not told before what they may sell changes again; returns how many."""
+    status = await tx.execute(
+        f"""UPDATE listing_levels SET wave = NULL, parked_at = $4, error = 'put aside: the wave was dropped'
+           WHERE {_OF_WAVE} AND wave = $3""",
+        merchant_id,
+        connection_id,
+        kind,
+        now,
+    )
+    return int(status.rsplit(" ", 1)[-1])

@@ -1,0 +1,135 @@
+"""Works out what every listing of some variants may sell: reads the facts, asks the rules. Writes nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.rules.kits import flatten
+from core.rules.levelling import Goods, Standing, Wish, level_all, pace_now
+from core.rules.offers import NO_RULE, merge
+from core.store import kits, level_facts, listing_rules
+from core.store.database import Connection, Row
+from core.store.listing_rules import Said
+
+Pair = tuple[int, int]  # merchant, variant
+
+
+@dataclass(frozen=True, slots=True)
+class Levelled:
+    """A level as it is stored, how it stands, the rules about it (widest first), what it may sell."""
+
+    row: Row
+    standing: Standing
+    said: tuple[Said, ...]
+    wish: Wish
+
+
+async def level_variants(tx: Connection, variants: Iterable[Pair], now: datetime) -> list[Levelled]:
+    """Every level of (merchant, variant) pairs, in key order; where quotas are shared, those they are shared with too.
+
+    Left out, so that nothing is told: a channel location without a shelf, a variant that was never counted.
+    """
+    pairs = sorted(set(variants))
+    # Levels before stock: a sale between the two reads can then only make an offer smaller.
+    rows = await level_facts.levels_of(tx, pairs)
+    said = await listing_rules.rules_about(
+        tx, {pair[0] for pair in pairs}, [row["listing_id"] for row in rows]
+    )
+    if any(one.rule.mode or one.rule.strict_below is not None for one in said):
+        wider = await level_facts.kin(tx, pairs)
+        if len(wider) > len(pairs):
+            pairs = wider
+            rows = await level_facts.levels_of(tx, pairs)
+            said = await listing_rules.rules_about(
+                tx, {pair[0] for pair in pairs}, [row["listing_id"] for row in rows]
+            )
+    tags = await listing_rules.tags_of(tx, pairs) if any(one.scope.tag for one in said) else {}
+    behind = await level_facts.shelves(tx, {pair[0] for pair in pairs})
+    goods = await _goods(tx, pairs, said)
+    rules = _Rules(said, tags)
+    counted = {merchant_id: _counted(of_merchant) for merchant_id, of_merchant in goods.items()}
+    found: dict[int, list[tuple[Row, Standing, tuple[Said, ...]]]] = defaultdict(list)
+    for row in rows:
+        where = (row["merchant_id"], row["connection_id"], row["channel_location_id"])
+        about = rules.about(row)
+        standing = _standing(row, behind.get(where, ()), about, now)
+        if counted[row["merchant_id"]].isdisjoint(
+            (location, variant)
+            for location in standing.locations
+            for variant in (row["variant_id"], *goods[row["merchant_id"]].takes(row["variant_id"]))
+        ):
+            continue
+        found[row["merchant_id"]].append((row, standing, about))
+    return [
+        Levelled(row, standing, about, wish)
+        for merchant_id, levels in sorted(found.items())
+        for (row, standing, about), wish in zip(
+            levels,
+            level_all([standing for _, standing, _ in levels], goods[merchant_id], now),
+            strict=True,
+        )
+    ]
+
+
+def _counted(goods: Goods) -> set[tuple[int, int]]:
+    """(location, variant) pairs that were ever counted."""
+    return {(location, variant) for location, shelf in goods.free.items() for variant in shelf}
+
+
+def _standing(row: Row, locations: Sequence[int], about: Sequence[Said], now: datetime) -> Standing:
+    rule = merge(one.rule for one in about) if about else NO_RULE
+    return Standing(
+        key=(row["merchant_id"], row["connection_id"], row["listing_id"], row["channel_location_id"]),
+        variant_id=row["variant_id"],
+        locations=tuple(locations),
+        units=row["units"],
+        rule=rule,
+        possible=row["possible"],
+        weight=1 + pace_now(row["pace"], row["pace_at"], now),
+        told=row["told"] and rule.freeze is None,
+    )
+
+
+async def _goods(tx: Connection, pairs: Sequence[Pair], said: Sequence[Said]) -> dict[int, Goods]:
+    """Merchant -> what there is of the variants and of what they are made of."""
+    parts = await kits.parts_of(tx, pairs)
+    owner = {variant_id: merchant_id for merchant_id, variant_id in pairs}
+    needs = {variant_id: flatten(variant_id, parts) for variant_id in owner if variant_id in parts}
+    for variant_id, components in needs.items():
+        owner |= dict.fromkeys(components, owner[variant_id])
+    everything = [(merchant_id, variant_id) for variant_id, merchant_id in owner.items()]
+    free: dict[int, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    for row in await level_facts.free_of(tx, everything):
+        free[row["merchant_id"]][row["location_id"]][row["variant_id"]] = row["free"]
+    early = any(one.rule.backorder or one.rule.preorder for one in said)
+    missing = await level_facts.owed(tx, everything) if early else {}
+    return {
+        merchant_id: Goods(free[merchant_id], owed=missing, needs=needs)
+        for merchant_id in {pair[0] for pair in pairs}
+    }
+
+
+class _Rules:
+    """Finds the rules about a level, from the widest scope to the narrowest."""
+
+    def __init__(self, said: Sequence[Said], tags: Mapping[int, Sequence[str]]) -> None:
+        self._tags = tags
+        self._by_scope = {
+            (one.merchant_id, one.scope.connection_id, one.scope.tag, one.scope.listing_id): one
+            for one in said
+        }
+
+    def about(self, row: Row) -> tuple[Said, ...]:
+        if not self._by_scope:
+            return ()
+        merchant_id = row["merchant_id"]
+        scopes = [
+            (merchant_id, 0, "", 0),
+            (merchant_id, row["connection_id"], "", 0),
+            *((merchant_id, 0, tag, 0) for tag in self._tags.get(row["variant_id"], ())),
+            (merchant_id, 0, "", row["listing_id"]),
+        ]
+        return tuple(self._by_scope[scope] for scope in scopes if scope in self._by_scope)
