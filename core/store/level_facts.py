@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from core.store.database import Connection, Row
 
@@ -10,30 +11,53 @@ Pairs = Iterable[tuple[int, int]]  # (merchant, variant)
 
 
 async def levels_of(tx: Connection, variants: Pairs) -> list[Row]:
-    """Every level of *variants* that a channel keeps a count for, in key order, with what is known of it."""
+    """Every level of *variants*, in key order, with what is known of it."""
     return await tx.fetch(
-        """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.variant_id, l.units,
+        """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.variant_id,
              ll.desired AS before, ll.predicted, ll.unseen, ll.maybe, ll.possible, ll.strict, ll.pace, ll.pace_at,
-             c.push_stock AND c.status <> 'disconnected' AND ll.parked_at IS NULL AS told
+             ll.parked_at
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, variant_id)
            JOIN listing_levels ll USING (merchant_id, variant_id)
-           JOIN listings l USING (merchant_id, connection_id, listing_id)
-           JOIN connections c USING (merchant_id, connection_id)
-           WHERE l.tracked AND NOT l.bundle
            ORDER BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id""",
         *_columns(variants),
     )
 
 
-async def shelves(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, int, str], tuple[int, ...]]:
-    """(merchant, connection, channel location) -> the locations behind it."""
+async def units_of(tx: Connection, variants: Pairs) -> dict[int, int]:
+    """Listing -> units of its variant in one, for listings of *variants* that their channel keeps a count for.
+
+    Asked for by itself: while the tables are young PostgreSQL joins this to the levels by going through all of them.
+    """
     rows = await tx.fetch(
-        """SELECT merchant_id, connection_id, channel_location_id, array_agg(location_id ORDER BY location_id) AS behind
-           FROM connection_locations WHERE merchant_id = ANY ($1::bigint[]) GROUP BY 1, 2, 3""",
+        """SELECT l.listing_id, l.units FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, variant_id)
+           JOIN listings l USING (merchant_id, variant_id) WHERE l.tracked AND NOT l.bundle""",
+        *_columns(variants),
+    )
+    return {row["listing_id"]: row["units"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A location of a channel: the *locations* behind it, and whether the channel may be *told* anything."""
+
+    locations: tuple[int, ...]
+    told: bool
+
+
+async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, int, str], Outlet]:
+    """(merchant, connection, channel location) -> what stands behind it."""
+    rows = await tx.fetch(
+        """SELECT cl.merchant_id, cl.connection_id, cl.channel_location_id,
+             array_agg(cl.location_id ORDER BY cl.location_id) AS behind,
+             bool_and(c.push_stock AND c.status <> 'disconnected') AS told
+           FROM connections c JOIN connection_locations cl USING (merchant_id, connection_id)
+           WHERE c.merchant_id = ANY ($1::bigint[]) GROUP BY 1, 2, 3""",
         sorted(set(merchants)),
     )
     return {
-        (row["merchant_id"], row["connection_id"], row["channel_location_id"]): tuple(row["behind"])
+        (row["merchant_id"], row["connection_id"], row["channel_location_id"]): Outlet(
+            tuple(row["behind"]), row["told"]
+        )
         for row in rows
     }
 

@@ -12,9 +12,11 @@ from core.rules.levelling import Goods, Standing, Wish, level_all, pace_now
 from core.rules.offers import NO_RULE, merge
 from core.store import kits, level_facts, listing_rules
 from core.store.database import Connection, Row
+from core.store.level_facts import Outlet
 from core.store.listing_rules import Said
 
 Pair = tuple[int, int]  # merchant, variant
+_NOWHERE = Outlet((), told=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,18 @@ async def level_variants(tx: Connection, variants: Iterable[Pair], now: datetime
                 tx, {pair[0] for pair in pairs}, [row["listing_id"] for row in rows]
             )
     tags = await listing_rules.tags_of(tx, pairs) if any(one.scope.tag for one in said) else {}
-    behind = await level_facts.shelves(tx, {pair[0] for pair in pairs})
+    outlets = await level_facts.outlets(tx, {pair[0] for pair in pairs})
+    units = await level_facts.units_of(tx, pairs)
     goods = await _goods(tx, pairs, said)
     rules = _Rules(said, tags)
     counted = {merchant_id: _counted(of_merchant) for merchant_id, of_merchant in goods.items()}
     found: dict[int, list[tuple[Row, Standing, tuple[Said, ...]]]] = defaultdict(list)
     for row in rows:
+        if row["listing_id"] not in units:
+            continue
         where = (row["merchant_id"], row["connection_id"], row["channel_location_id"])
         about = rules.about(row)
-        standing = _standing(row, behind.get(where, ()), about, now)
+        standing = _standing(row, units[row["listing_id"]], outlets.get(where, _NOWHERE), about, now)
         if counted[row["merchant_id"]].isdisjoint(
             (location, variant)
             for location in standing.locations
@@ -79,17 +84,17 @@ def _counted(goods: Goods) -> set[tuple[int, int]]:
     return {(location, variant) for location, shelf in goods.free.items() for variant in shelf}
 
 
-def _standing(row: Row, locations: Sequence[int], about: Sequence[Said], now: datetime) -> Standing:
+def _standing(row: Row, units: int, outlet: Outlet, about: Sequence[Said], now: datetime) -> Standing:
     rule = merge(one.rule for one in about) if about else NO_RULE
     return Standing(
         key=(row["merchant_id"], row["connection_id"], row["listing_id"], row["channel_location_id"]),
         variant_id=row["variant_id"],
-        locations=tuple(locations),
-        units=row["units"],
+        locations=outlet.locations,
+        units=units,
         rule=rule,
         possible=row["possible"],
         weight=1 + pace_now(row["pace"], row["pace_at"], now),
-        told=row["told"] and rule.freeze is None,
+        told=outlet.told and row["parked_at"] is None and rule.freeze is None,
     )
 
 
