@@ -9,6 +9,16 @@ from typing import Any
 
 from core.store.database import Connection
 
+# Whether an order line (sh: its merchant, order and line; o: its order) may take units from a shelf s that its channel does
+# not sell from: where an incident says so, at the locations the merchant named, or wherever no channel is master.
+ELSEWHERE = """EXISTS (
+  SELECT FROM incident_lines il JOIN locations x ON x.merchant_id = il.merchant_id AND x.location_id = s.location_id
+  LEFT JOIN LATERAL (SELECT p.locations FROM stock_policies p WHERE p.merchant_id = il.merchant_id
+    AND p.connection_id IN (o.connection_id, 0) ORDER BY p.connection_id DESC LIMIT 1) p ON true
+  WHERE il.merchant_id = sh.merchant_id AND il.order_id = sh.order_id AND il.line_id = sh.line_id
+    AND il.missing > 0 AND il.policy = 'other_location'
+    AND CASE WHEN p.locations <> '{}' THEN x.location_id = ANY (p.locations) ELSE x.master <> 'channel' END)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Policies:
@@ -27,6 +37,22 @@ async def read_policies(tx: Connection, merchants: Sequence[int]) -> Policies:
         sorted(set(merchants)),
     )
     return Policies({(row["merchant_id"], row["connection_id"]): row["policy"] for row in rows})
+
+
+async def elsewhere(
+    tx: Connection, merchant_id: int, orders: Sequence[int]
+) -> dict[tuple[int, str], list[int]]:
+    """(order, line) -> locations that its units may be taken from besides those of its channel."""
+    rows = await tx.fetch(
+        f"""SELECT sh.order_id, sh.line_id, array_agg(DISTINCT s.location_id ORDER BY s.location_id) AS locations
+           FROM incident_lines sh JOIN orders o USING (merchant_id, order_id)
+           JOIN locations s ON s.merchant_id = sh.merchant_id
+           WHERE sh.merchant_id = $1 AND sh.order_id = ANY ($2::bigint[]) AND sh.missing > 0 AND {ELSEWHERE}
+           GROUP BY 1, 2""",
+        merchant_id,
+        orders,
+    )
+    return {(row["order_id"], row["line_id"]): row["locations"] for row in rows}
 
 
 async def put_policy(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from core.store.database import Connection, Row, columns, declare
+from core.store.policies import ELSEWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +181,22 @@ async def last_lowered(
     }
 
 
+# Whether orders of a connection (o) are served from a shelf s.
+_SERVED = """(EXISTS (SELECT FROM connection_locations cl WHERE cl.merchant_id = o.merchant_id
+    AND cl.connection_id = o.connection_id AND cl.location_id = s.location_id)
+  OR (s.location_id = (SELECT min(x.location_id) FROM locations x WHERE x.merchant_id = o.merchant_id)
+    AND NOT EXISTS (SELECT FROM connection_locations cl WHERE cl.merchant_id = o.merchant_id
+      AND cl.connection_id = o.connection_id)))"""
+
 # Of a shortage sh of an order line l: what is missing is free, or the kit it is missing for is there ready-made, or what
 # is missing is a ready-made kit and some location has all it is made of.
-_COULD_BE_FILLED = """(
+_COULD_BE_FILLED = f"""(
   EXISTS (SELECT FROM stock s WHERE s.merchant_id = sh.merchant_id
-    AND s.variant_id IN (sh.variant_id, l.variant_id) AND s.on_hand > s.reserved)
+    AND s.variant_id IN (sh.variant_id, l.variant_id) AND s.on_hand > s.reserved AND ({_SERVED} OR {ELSEWHERE}))
   OR (sh.variant_id = l.variant_id AND EXISTS (
     SELECT FROM jsonb_each_text(l.made_of) m
     JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id = m.key::bigint
-      AND s.on_hand - s.reserved >= m.value::int
+      AND s.on_hand - s.reserved >= m.value::int AND ({_SERVED} OR {ELSEWHERE})
     GROUP BY s.location_id HAVING count(*) = (SELECT count(*) FROM jsonb_object_keys(l.made_of)))))"""
 
 
@@ -196,23 +204,24 @@ async def merchants_short(tx: Connection, merchants: Sequence[int]) -> list[int]
     """Which of *merchants* have a shortage that free units could fill."""
     await declare(tx, merchants)
     rows = await tx.fetch(
-        f"""SELECT DISTINCT sh.merchant_id FROM shortages sh JOIN order_lines l USING (merchant_id, order_id, line_id)
-           WHERE sh.quantity > 0 AND {_COULD_BE_FILLED}"""
+        f"""SELECT DISTINCT sh.merchant_id FROM shortages sh JOIN orders o USING (merchant_id, order_id)
+           JOIN order_lines l USING (merchant_id, order_id, line_id) WHERE sh.quantity > 0 AND {_COULD_BE_FILLED}"""
     )
     return sorted(row["merchant_id"] for row in rows)
 
 
 async def open_shortages(tx: Connection, merchant_id: int, limit: int) -> list[Row]:
-    """Lines with open shortages that free units could fill, the oldest first. *made_of* is component -> units of a line
-    whose *variant_id* is a kit.
+    """Lines with open shortages that free units could fill: what has to ship first, then what was placed first; last what
+    is to be cancelled. *made_of* is component -> units of a line whose *variant_id* is a kit.
     """
     return await tx.fetch(
         f"""SELECT sh.order_id, sh.line_id, l.variant_id, l.made_of, o.connection_id
            FROM shortages sh JOIN orders o USING (merchant_id, order_id)
            JOIN order_lines l USING (merchant_id, order_id, line_id)
            WHERE sh.merchant_id = $1 AND sh.quantity > 0 AND {_COULD_BE_FILLED}
-           GROUP BY sh.order_id, sh.line_id, l.variant_id, l.made_of, o.connection_id
-           ORDER BY min(sh.opened_at), sh.order_id, sh.line_id LIMIT $2""",
+           GROUP BY sh.order_id, sh.line_id, l.variant_id, l.made_of, o.merchant_id, o.order_id
+           ORDER BY o.holds @> '[{{"code": "cancel_proposed"}}]', o.ship_by NULLS LAST,
+             coalesce(o.placed_at, min(sh.opened_at)), sh.order_id, sh.line_id LIMIT $2""",
         merchant_id,
         limit,
     )

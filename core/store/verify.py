@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.store.database import Connection
+from core.store.policies import ELSEWHERE
 
 UNSEEN_PATIENCE = timedelta(hours=1)  # by then an order or a pull has settled what a channel sold unseen
 
@@ -242,13 +243,12 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
         None,
     ),
     "shortage_that_could_be_filled": (
-        """SELECT FROM shortages sh JOIN orders o USING (merchant_id, order_id)
+        f"""SELECT FROM shortages sh JOIN orders o USING (merchant_id, order_id)
            JOIN order_lines l USING (merchant_id, order_id, line_id)
-           JOIN (SELECT DISTINCT merchant_id, connection_id, location_id FROM connection_locations) cl
-             USING (merchant_id, connection_id)
            JOIN stock s ON s.merchant_id = sh.merchant_id AND s.variant_id IN (sh.variant_id, l.variant_id)
-             AND s.location_id = cl.location_id
-           WHERE sh.quantity > 0 AND s.on_hand > s.reserved""",
+           WHERE sh.quantity > 0 AND s.on_hand > s.reserved AND ({ELSEWHERE}
+             OR EXISTS (SELECT FROM connection_locations cl WHERE cl.merchant_id = o.merchant_id
+               AND cl.connection_id = o.connection_id AND cl.location_id = s.location_id))""",
         None,
     ),
     "promised_more_than_is_there": ("SELECT FROM stock WHERE on_hand < reserved", None),

@@ -1,4 +1,6 @@
-"""Fill shortages: units that came free go first to orders that were promised them, the oldest first."""
+"""Fill shortages: units that came free go first to orders that were promised them: to those that have to ship first, then
+the oldest.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from datetime import datetime
 from core.hub import Hub
 from core.rules.kit_shelves import KitStock, fill_kit
 from core.rules.shelves import LineStock, Shelves
-from core.store import connections, listings, orders, stock
+from core.store import connections, listings, orders, policies, stock
 from core.store.database import Connection, Row
 from core.store.stock import Entry
 from core.usecases.hold_short import hold_short
@@ -49,10 +51,13 @@ async def _fill(tx: Connection, merchant_id: int, hub: Hub) -> int:
         shelves.put(*balance.values())
     preferred = await listings.shelves_of(tx, sorted({(merchant_id, row["connection_id"]) for row in rows}))
     default = await listings.default_location(tx, merchant_id)
+    beyond = await policies.elsewhere(tx, merchant_id, [row["order_id"] for row in rows])
     was_short = [part for line in lines for part in line if part.short]
     filled = 0
     for row, (own, *parts) in zip(rows, lines, strict=True):
         shelf = preferred.get(row["connection_id"], [default])
+        more = beyond.get((row["order_id"], row["line_id"]), [])
+        shelf = [*shelf, *(location for location in more if location not in shelf)]
         before = own.short + sum(part.short for part in parts)
         if parts:
             fill_kit(shelves, _kit(own, parts, row), shelf)
