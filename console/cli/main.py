@@ -32,6 +32,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "stock",
         "What is on the shelves, and everything that is done there: count, receive, ...",
     ),
+    "incidents": (
+        "incidents",
+        "incidents",
+        "Units that were sold and are not there, and what becomes of their orders.",
+    ),
     "orders": ("orders", "orders", "The newest orders, or one whole."),
     "ship": ("ship", "ship", "Goods of an order left in a parcel: stock, channel and carrier follow."),
     "outbox": ("ship", "outbox", "What channels and carriers still have to be told, and what they refused."),

@@ -37,7 +37,7 @@ def rules(load: Path | None, merchant: str, connection: str | None, as_json: boo
 
     async def work() -> dict[str, Any]:
         async with hub_here() as hub:
-            merchant_id, connection_id = await _where(hub, merchant, connection)
+            merchant_id, connection_id = await where(hub, merchant, connection)
             async with hub.database.transaction([merchant_id]) as tx:
                 if wanted is not None:
                     await put_rules(tx, merchant_id, connection_id, wanted)
@@ -89,12 +89,12 @@ def words(load: Path | None, dry_run: bool, merchant: str, as_json: bool) -> Non
 
     async def work() -> dict[str, Any]:
         async with hub_here() as hub:
-            merchant_id, _ = await _where(hub, merchant, None)
+            merchant_id, _ = await where(hub, merchant, None)
             done: dict[str, Any] = {}
             if load:
                 wanted = [
                     Word(
-                        (await _where(hub, merchant, row["connection"] or None))[1],
+                        (await where(hub, merchant, row["connection"] or None))[1],
                         *(row[k] for k in WORD_COLUMNS[1:]),
                     )
                     for row in _read_words(load)
@@ -127,7 +127,7 @@ def _read_words(path: Path) -> list[dict[str, str]]:
     return [{name: row[name].strip() for name in WORD_COLUMNS} for row in rows]
 
 
-async def _where(hub: Any, merchant: str, connection: str | None) -> tuple[int, int]:
+async def where(hub: Any, merchant: str, connection: str | None) -> tuple[int, int]:
     """(merchant, connection or 0) by their names."""
     from core.store import connections
 

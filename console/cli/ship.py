@@ -52,7 +52,7 @@ def ship(
 
     async def work() -> tuple[str, Any]:
         async with hub_here() as hub:
-            merchant_id, order_id, name = await _find(hub, order)
+            merchant_id, order_id, name = await find_order(hub, order)
             box = Box(carrier, tracking, tracking_url)
             shipped = await ship_order(
                 hub,
@@ -105,7 +105,7 @@ def _told(shipped: Any) -> str:
     return f"{shipped.connection} takes no shipments; tell it by hand."
 
 
-async def _find(hub: Any, text: str) -> tuple[int, int, str]:
+async def find_order(hub: Any, text: str) -> tuple[int, int, str]:
     """(merchant, order id, the number people know it by)."""
     from core.store import connections
     from core.store.reading import find_orders

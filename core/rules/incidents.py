@@ -82,7 +82,7 @@ _COSTS: tuple[tuple[Callable[[Claimant], Any], str], ...] = (
     (lambda c: c.partly_shipped, "nothing of it has left yet"),
 )
 _WORTH = "it is worth less"
-_LATER = "it was placed later"
+_LATER = "it came later"
 
 
 def in_order_of_cost(claimants: Sequence[Claimant]) -> list[Claimant]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from core.store.database import Connection, Row
 
-_FACTS = """o.connection_id, c.channel, o.channel_order_id, coalesce(o.order_number, o.channel_order_id) AS name,
+_FACTS = """o.connection_id, c.channel, c.name AS connection, o.channel_order_id,
+  coalesce(o.order_number, o.channel_order_id) AS name,
   coalesce(o.placed_at, o.stored_at) AS placed_at, o.ship_by, o.payment_status, o.currency, l.position, l.total AS value,
   EXISTS (SELECT FROM reservations x WHERE x.merchant_id = o.merchant_id AND x.order_id = o.order_id AND x.shipped > 0)
     AS partly_shipped"""

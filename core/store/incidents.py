@@ -156,3 +156,45 @@ async def find(tx: Connection, merchant_id: int, incident_id: int) -> Row | None
         merchant_id,
         incident_id,
     )
+
+
+async def history(tx: Connection, merchant_id: int, incident_id: int) -> list[dict[str, Any]]:
+    """All that was said of an incident, in its order."""
+    rows = await tx.fetch(
+        """SELECT kind, actor, detail, recorded_at FROM incident_events
+           WHERE merchant_id = $1 AND incident_id = $2 ORDER BY event_id""",
+        merchant_id,
+        incident_id,
+    )
+    return [dict(row) for row in rows]
+
+
+async def list_incidents(tx: Connection, limit: int, *, closed: bool) -> list[dict[str, Any]]:
+    """Incidents of the declared merchants: those that wait for a person first, then the newest; *closed* ones too."""
+    rows = await tx.fetch(
+        """SELECT i.incident_id, i.kind, v.sku, coalesce(l.name, '') AS location, i.missing, i.units,
+             count(il.*) FILTER (WHERE il.missing > 0) AS orders,
+             count(il.*) FILTER (WHERE il.missing > 0 AND il.decided_at IS NULL) AS undecided,
+             CASE WHEN i.closed_at IS NOT NULL THEN 'nobody'
+                  WHEN count(*) FILTER (WHERE il.missing > 0 AND il.decided_at IS NULL) > 0 THEN 'a person'
+                  ELSE 'units' END AS waits_for,
+             i.cause ->> 'kind' AS cause, i.opened_at, i.closed_at
+           FROM stock_incidents i JOIN variants v USING (merchant_id, variant_id)
+           LEFT JOIN locations l USING (merchant_id, location_id)
+           LEFT JOIN incident_lines il USING (merchant_id, incident_id)
+           WHERE $2 OR i.closed_at IS NULL
+           GROUP BY i.merchant_id, i.incident_id, v.sku, l.name
+           ORDER BY (i.closed_at IS NOT NULL), (count(*) FILTER (WHERE il.missing > 0 AND il.decided_at IS NULL) = 0),
+             i.incident_id DESC LIMIT $1""",
+        limit,
+        closed,
+    )
+    return [dict(row) for row in rows]
+
+
+async def merchant_of(tx: Connection, incident_id: int) -> int | None:
+    """Whose incident it is, of the declared merchants."""
+    found: int | None = await tx.fetchval(
+        "SELECT merchant_id FROM stock_incidents WHERE incident_id = $1", incident_id
+    )
+    return found

@@ -157,6 +157,12 @@ async def default_location(tx: Connection, merchant_id: int) -> int:
     )
 
 
+async def locations_named(tx: Connection, merchant_id: int) -> dict[str, int]:
+    """The merchant's locations by their names."""
+    rows = await tx.fetch("SELECT name, location_id FROM locations WHERE merchant_id = $1", merchant_id)
+    return {row["name"]: row["location_id"] for row in rows}
+
+
 async def map_location_once(
     tx: Connection,
     merchant_id: int,

@@ -100,8 +100,8 @@ def order(order_id: int, **facts: Any) -> Claimant:
         (order(1, paid=False, partly_shipped=True), order(2), "not paid for"),
         (order(1, value=Decimal(900)), order(2, partly_shipped=True), "nothing of it has left"),
         (order(1, placed_at=AT - timedelta(hours=1)), order(2, value=Decimal(11)), "worth less"),
-        (order(1, placed_at=AT + timedelta(seconds=1)), order(2), "placed later"),
-        (order(1, value=Decimal(9), currency="USD", placed_at=AT + timedelta(1)), order(2), "placed later"),
+        (order(1, placed_at=AT + timedelta(seconds=1)), order(2), "came later"),
+        (order(1, value=Decimal(9), currency="USD", placed_at=AT + timedelta(1)), order(2), "came later"),
         (order(1, ship_by=AT, paid=False), order(2, ship_by=AT - timedelta(hours=1)), "not paid for"),
     ],
 )

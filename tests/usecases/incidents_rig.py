@@ -10,7 +10,8 @@ from usecase_rig import MUG, Rig
 from connectors.woocommerce import WooCommerce
 from core.connector import Connector
 from core.flow import decode
-from core.store import policies
+from core.store import listings, policies, stock
+from core.store.stock import Entry
 from core.usecases.fill_shortages import fill_shortages
 from core.usecases.settle_incidents import settle_incidents
 from core.usecases.take_back import take_back_found
@@ -64,22 +65,21 @@ class IncidentRig(Rig):
         return found
 
     async def put(self, location_id: int, units: int, sku: str = MUG) -> None:
-        """Units of a variant are found at a location."""
-        await self.admin.execute(
-            """WITH booked AS (
-                 INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta,
-                   reserved_delta, reason, cause, recorded_at)
-                 SELECT merchant_id, 'put ' || clock_timestamp(), variant_id, $1, $2, 0, 'count', 'test', $4
-                 FROM variants WHERE sku = $3 RETURNING *)
-               INSERT INTO stock (merchant_id, variant_id, location_id, on_hand)
-               SELECT merchant_id, variant_id, location_id, on_hand_delta FROM booked
-               ON CONFLICT (merchant_id, variant_id, location_id)
-               DO UPDATE SET on_hand = stock.on_hand + excluded.on_hand""",
-            location_id,
-            units,
-            sku,
-            self.clock(),
-        )
+        """Units of a variant come to a location, or are found missing there."""
+        async with self.hub.database.transaction([self.merchant_id]) as tx:
+            [variant_id] = (await listings.put_variants(tx, self.merchant_id, [sku])).values()
+            found = Entry(
+                merchant_id=self.merchant_id,
+                variant_id=variant_id,
+                location_id=location_id,
+                on_hand_delta=units,
+                reserved_delta=0,
+                reason="adjust",
+                cause="test",
+                op_key=f"put:{await stock.transaction_id(tx)}",
+            )
+            await stock.post(tx, [found], self.clock())
+            await stock.mark_dirty(tx, [(self.merchant_id, variant_id)], self.clock())
 
     async def incidents(self) -> list[asyncpg.Record]:
         return await self.admin.fetch("SELECT * FROM stock_incidents ORDER BY incident_id")

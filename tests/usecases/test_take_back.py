@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import Any
 
-import asyncpg
 import pytest
 from incidents_rig import IncidentRig
 from usecase_rig import MUG, TEA
 
 from core.flow import decode
+from core.store import orders
 from core.usecases.count_stock import Counted, count_stock
-from core.usecases.take_back import take_back, take_back_found
+from core.usecases.take_back import take_back_found
 
 
 async def count(market: IncidentRig, units: int) -> None:
@@ -125,13 +125,8 @@ async def test_what_is_missing_at_one_location_is_taken_from_the_other(market: I
 async def test_a_shelf_left_below_by_a_process_that_ended_is_found_by_the_next(market: IncidentRig) -> None:
     await market.counted(mug=2)
     await market.sold(1, 2)
-    await market.admin.execute(
-        """INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta, reason,
-             cause, recorded_at) SELECT merchant_id, 'crash', variant_id, location_id, -2, 0, 'count', 'test', now()
-           FROM stock JOIN variants USING (merchant_id, variant_id) WHERE sku = $1""",
-        MUG,
-    )
-    await market.admin.execute("UPDATE stock SET on_hand = on_hand - 2 WHERE reserved > 0")
+    main = await market.admin.fetchval("SELECT location_id FROM locations WHERE name = 'Main'")
+    await market.put(main, -2)
 
     assert "promised_more_than_is_there" in await market.violations(at_rest=True)
     assert await take_back_found(market.hub) == 2
@@ -151,45 +146,22 @@ async def test_of_two_variants_each_has_its_incident(market: IncidentRig) -> Non
 
 
 async def test_an_order_that_is_cancelled_while_units_are_taken_back_gives_them_itself(
-    market: IncidentRig, fresh: str
+    market: IncidentRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The victim was chosen before it was locked: what it held then is not what it holds now."""
+    """The victim is chosen before it is locked: what it held then is not what it holds now."""
     await market.counted(mug=2)
     await market.sold(1)
     await market.sold(2, at=market.second)
-    [variant] = await market.admin.fetch("SELECT variant_id FROM variants WHERE sku = $1", MUG)
-    other = await asyncpg.connect(fresh)
-    blocking = other.transaction()
-    await blocking.start()
-    await other.execute("SELECT FROM orders WHERE channel_order_id = '1' FOR UPDATE")
+    lock_ids = orders.lock_ids
 
-    counting = asyncio.create_task(count(market, 1))
-    await until_somebody_waits(market)
-    # The order that was chosen is cancelled and lets go by itself.
-    await other.execute(
-        """WITH let_go AS (UPDATE reservations r SET held = 0 FROM orders o
-             WHERE o.order_id = r.order_id AND o.channel_order_id = '1' RETURNING r.*),
-           cancelled AS (UPDATE orders SET cancelled_at = now() WHERE channel_order_id = '1'),
-           freed AS (UPDATE stock s SET reserved = s.reserved - 1 FROM let_go WHERE s.variant_id = let_go.variant_id)
-           INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta, reason,
-             cause, recorded_at)
-           SELECT merchant_id, 'meanwhile', variant_id, location_id, 0, -1, 'release', 'test', now() FROM let_go"""
-    )
-    await blocking.commit()
-    await counting
-    await other.close()
+    async def cancelled_before(tx: Any, merchant_id: int, victims: Any) -> None:
+        assert victims == [await market.order_id(1)]
+        await market.sold(1, minute=1, status="cancelled")
+        await lock_ids(tx, merchant_id, victims)
+
+    monkeypatch.setattr(orders, "lock_ids", cancelled_before)
+    await count(market, 1)
 
     assert await market.incidents() == []
+    assert await market.held() == {"2": 1}
     assert await market.stock() == (1, 1)
-    assert await take_back(market.hub, market.merchant_id, [variant[0]]) == []
-
-
-async def until_somebody_waits(market: IncidentRig) -> None:
-    for _ in range(500):
-        waiting = await market.admin.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        if waiting:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("nobody waits for the lock")
