@@ -104,7 +104,9 @@ async def work_left(tx: Connection, merchants: Sequence[int], late: datetime) ->
              (SELECT count(*) FROM outbox o JOIN connections c USING (merchant_id, connection_id)
               WHERE o.status = 'pending' AND c.status = 'active' AND o.next_at < $2) AS effects,
              (SELECT count(*) FROM outbox WHERE status = 'rejected') AS rejected,
-             (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked""",
+             (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked,
+             (SELECT count(DISTINCT (merchant_id, incident_id)) FROM incident_lines
+              WHERE missing > 0 AND decided_at IS NULL) AS incidents""",
         list(merchants),
         late,
     )

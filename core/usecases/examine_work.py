@@ -77,6 +77,7 @@ _QUEUES = (  # column of `doctor.work_left`, name, what it means, what to do
     ("effects", "outbox", "shipments and trackings wait to be told", "See `fairway outbox`."),
     ("rejected", "refused", "were refused by their channel", "See `fairway outbox`."),
     ("parked", "parked", "deliveries wait for a person", "See `fairway parked`."),
+    ("incidents", "incidents", "of sold units that are not there wait for a person", "See `fairway incidents`."),
 )  # fmt: skip
 
 

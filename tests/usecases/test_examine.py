@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from usecase_rig import MUG, Rig
+from usecase_rig import MUG, TEA, Rig
 
 from core.clock import wall_clock
 from core.connector import Connector
@@ -19,6 +19,7 @@ from core.flow import Response, encode
 from core.hub import Hub
 from core.sealing import Keyring
 from core.store import connections, doctor, lent_tokens
+from core.usecases.drain import drain
 from core.usecases.examine import Finding, State, examine_database, examine_keys, judge_server
 from core.usecases.examine_work import examine_channels, examine_work
 from core.usecases.relevel import relevel
@@ -208,10 +209,12 @@ async def test_a_check_that_fails_hides_no_other(rig: Rig, hub: Hub) -> None:
 
 async def test_work_that_is_left_lying_is_told_queue_by_queue(rig: Rig, hub: Hub) -> None:
     old = timedelta(hours=1)
-    await rig.deliver(rig.order(1, (MUG, 1)))
-    await rig.admin.execute("UPDATE deliveries SET received_at = received_at - $1::interval", old)
     await rig.counted(mug=5)
     await relevel(hub)
+    await rig.deliver(rig.order(2, (TEA, 1), placed=wall_clock(), changed=wall_clock()))
+    await drain(hub)
+    await rig.deliver(rig.order(1, (MUG, 1)))
+    await rig.admin.execute("UPDATE deliveries SET received_at = received_at - $1::interval", old)
     async with hub.database.transaction([rig.merchant_id]) as tx:
         await connections.switch_push(tx, rig.merchant_id, rig.first, on=True)
         await connections.set_status(tx, rig.merchant_id, rig.second, "reauth_required", "keys are refused")
