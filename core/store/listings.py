@@ -146,14 +146,18 @@ async def resolve(tx: Connection, wanted: Sequence[tuple[int, int, str | None, s
 
 
 async def default_location(tx: Connection, merchant_id: int) -> int:
-    """The merchant's first location, made on first use."""
+    """The merchant's first location, made on first use; one that a channel counts only where there is no other."""
     await tx.execute(
         """INSERT INTO locations (merchant_id, name) SELECT $1, 'Main'
            WHERE NOT EXISTS (SELECT FROM locations WHERE merchant_id = $1) ON CONFLICT DO NOTHING""",
         merchant_id,
     )
     return int(
-        await tx.fetchval("SELECT min(location_id) FROM locations WHERE merchant_id = $1", merchant_id)
+        await tx.fetchval(
+            """SELECT location_id FROM locations WHERE merchant_id = $1
+               ORDER BY (master = 'channel'), location_id LIMIT 1""",
+            merchant_id,
+        )
     )
 
 
@@ -171,12 +175,15 @@ async def map_location_once(
     location_id: int,
     name: str,
 ) -> None:
-    """Put a shelf behind a channel's location, unless somebody has chosen one already."""
+    """Put a shelf behind a channel's location when it is seen for the first time: later it is the merchant's choice."""
     await tx.execute(
-        """INSERT INTO connection_locations SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (
-             SELECT FROM connection_locations
-             WHERE merchant_id = $1 AND connection_id = $2 AND channel_location_id = $3)
-           ON CONFLICT DO NOTHING""",
+        """WITH first AS (
+             INSERT INTO channel_locations AS c (merchant_id, connection_id, channel_location_id, name)
+             VALUES ($1, $2, $3, $5)
+             ON CONFLICT (merchant_id, connection_id, channel_location_id) DO UPDATE SET name = excluded.name
+             RETURNING xmax = 0 AS fresh)
+           INSERT INTO connection_locations (merchant_id, connection_id, channel_location_id, location_id)
+           SELECT $1, $2, $3, $4 FROM first WHERE fresh""",
         merchant_id,
         connection_id,
         channel_location_id,

@@ -13,7 +13,11 @@ from core.store.policies import ELSEWHERE
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change of a balance. *op_key* makes the same operation one entry, however often it is tried."""
+    """One change of a balance. *op_key* makes the same operation one entry, however often it is tried.
+
+    *reason* is one of `core.rules.movements.Reason`, *cause* what made it, *actor* who did it. It counts from
+    *occurred_at* (None: from when it is recorded). *order_id* says whose units moved, where they were an order's.
+    """
 
     merchant_id: int
     variant_id: int
@@ -23,6 +27,11 @@ class Entry:
     reason: str
     cause: str
     op_key: str
+    quarantined_delta: int = 0
+    incoming_delta: int = 0
+    actor: str = "hub"
+    occurred_at: datetime | None = None
+    order_id: int | None = None
 
 
 async def lock(tx: Connection, variants: Iterable[tuple[int, int]]) -> list[Row]:
@@ -40,42 +49,83 @@ async def lock(tx: Connection, variants: Iterable[tuple[int, int]]) -> list[Row]
     )
 
 
-async def post(tx: Connection, entries: Sequence[Entry], now: datetime) -> None:
-    """Append *entries* to the ledger and move the balances with them, in one statement."""
-    await tx.execute(
-        """WITH new AS (
+# What happened before a count was told of it is in that count: the first count after it takes it back.
+_IN_A_COUNT = """in_a_count AS (
              INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta,
-               reason, cause, recorded_at)
-             SELECT m, k, v, l, oh, rs, r, c, $9
-             FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::text[],
-               $8::text[]) AS e (m, k, v, l, oh, rs, r, c)
+               reason, cause, actor, occurred_at, recorded_at)
+             SELECT n.merchant_id, n.op_key || ':counted', n.variant_id, n.location_id, -n.on_hand_delta, 0, 'count',
+               n.cause, n.actor, c.at, $14
+             FROM new n JOIN stock s USING (merchant_id, variant_id, location_id)
+             CROSS JOIN LATERAL (SELECT coalesce(min(l.occurred_at), s.counted_at) AS at FROM stock_ledger l
+               WHERE l.merchant_id = n.merchant_id AND l.variant_id = n.variant_id AND l.location_id = n.location_id
+                 AND l.reason = 'count' AND l.occurred_at BETWEEN n.occurred_at AND s.counted_at) c
+             WHERE n.on_hand_delta <> 0 AND n.reason <> 'count' AND n.occurred_at <= s.counted_at
              ON CONFLICT (merchant_id, op_key) DO NOTHING
-             RETURNING merchant_id, variant_id, location_id, on_hand_delta, reserved_delta
-           ), sums AS (
-             SELECT merchant_id, variant_id, location_id, sum(on_hand_delta)::int AS oh, sum(reserved_delta)::int AS rs
-             FROM new GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+             RETURNING *
+           ), """
+_KEY_AND_DELTAS = (
+    "merchant_id, variant_id, location_id, on_hand_delta, reserved_delta, quarantined_delta, incoming_delta"
+)
+
+
+async def post(tx: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """Append *entries* to the ledger and move the balances with them, in one statement.
+
+    An entry that occurred before the newest count at its location changes what was, not what is: the units were in
+    that count, or missing from it, already. Whoever posts such entries has locked the balances.
+    """
+    both = f"(SELECT {_KEY_AND_DELTAS} FROM new UNION ALL SELECT {_KEY_AND_DELTAS} FROM in_a_count) AS n"
+    dated = any(e.occurred_at is not None and e.on_hand_delta for e in entries)
+    await tx.execute(
+        f"""WITH new AS (
+             INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta,
+               quarantined_delta, incoming_delta, reason, cause, actor, occurred_at, order_id, recorded_at)
+             -- Of arrays of unequal length the shorter ones end in NULLs: what is usual is not sent.
+             SELECT m, k, v, l, oh, rs, coalesce(qu, 0), coalesce(inc, 0), r, c, coalesce(a, 'hub'), coalesce(t, $14),
+               o, $14
+             FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::int[],
+               $8::int[], $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::bigint[])
+               AS e (m, k, v, l, oh, rs, qu, inc, r, c, a, t, o)
+             ON CONFLICT (merchant_id, op_key) DO NOTHING
+             RETURNING {"*" if dated else _KEY_AND_DELTAS}
+           ), {_IN_A_COUNT if dated else ""}sums AS (
+             SELECT merchant_id, variant_id, location_id, sum(on_hand_delta)::int AS oh, sum(reserved_delta)::int AS rs,
+               sum(quarantined_delta)::int AS qu, sum(incoming_delta)::int AS inc
+             FROM {both if dated else "new"}
+             GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
            ), moved AS (
              -- Apart from the insert below: PostgreSQL checks a row that is to be inserted before it looks for the
              -- one that is there, and a release alone is below zero.
-             UPDATE stock s SET on_hand = s.on_hand + sums.oh, reserved = s.reserved + sums.rs FROM sums
+             UPDATE stock s SET on_hand = s.on_hand + sums.oh, reserved = s.reserved + sums.rs,
+               quarantined = s.quarantined + sums.qu, incoming = s.incoming + sums.inc FROM sums
              WHERE s.merchant_id = sums.merchant_id AND s.variant_id = sums.variant_id
                AND s.location_id = sums.location_id
              RETURNING s.merchant_id, s.variant_id, s.location_id
            )
-           INSERT INTO stock AS s (merchant_id, variant_id, location_id, on_hand, reserved)
+           INSERT INTO stock AS s (merchant_id, variant_id, location_id, on_hand, reserved, quarantined, incoming)
            SELECT * FROM sums WHERE (merchant_id, variant_id, location_id) NOT IN (SELECT * FROM moved)
            ON CONFLICT (merchant_id, variant_id, location_id)
-           DO UPDATE SET on_hand = s.on_hand + excluded.on_hand, reserved = s.reserved + excluded.reserved""",
+           DO UPDATE SET on_hand = s.on_hand + excluded.on_hand, reserved = s.reserved + excluded.reserved,
+             quarantined = s.quarantined + excluded.quarantined, incoming = s.incoming + excluded.incoming""",
         [e.merchant_id for e in entries],
         [e.op_key for e in entries],
         [e.variant_id for e in entries],
         [e.location_id for e in entries],
         [e.on_hand_delta for e in entries],
         [e.reserved_delta for e in entries],
+        _unless_usual([e.quarantined_delta for e in entries], 0),
+        _unless_usual([e.incoming_delta for e in entries], 0),
         [e.reason for e in entries],
         [e.cause for e in entries],
+        _unless_usual([e.actor for e in entries], "hub"),
+        _unless_usual([e.occurred_at for e in entries], None),
+        _unless_usual([e.order_id for e in entries], None),
         now,
     )
+
+
+def _unless_usual(values: list[Any], usual: Any) -> list[Any]:
+    return values if values.count(usual) < len(values) else []
 
 
 async def transaction_id(tx: Connection) -> str:
@@ -242,9 +292,10 @@ async def competing_sales(tx: Connection, merchant_id: int, variants: Sequence[i
 
 
 async def levels_of_stock(tx: Connection, limit: int) -> list[dict[str, Any]]:
-    """Every variant with its balances, for people: sku, title, location, on_hand, reserved, free."""
+    """Every variant with its balances, for people: sku, title, location, on_hand, reserved, free, ..."""
     rows = await tx.fetch(
-        """SELECT v.sku, v.title, l.name AS location, s.on_hand, s.reserved, s.on_hand - s.reserved AS free
+        """SELECT v.sku, v.title, l.name AS location, s.on_hand, s.reserved, s.on_hand - s.reserved AS free,
+             s.quarantined, s.incoming, s.counted_at
            FROM stock s JOIN variants v USING (merchant_id, variant_id) JOIN locations l USING (merchant_id, location_id)
            ORDER BY v.sku, l.name LIMIT $1""",
         limit,

@@ -42,10 +42,12 @@ ALWAYS: dict[str, str] = {
     "stock_not_conserved": """
         SELECT FROM stock s FULL JOIN (
           SELECT merchant_id, variant_id, location_id, sum(on_hand_delta) AS there,
-            sum(reserved_delta) AS held
+            sum(reserved_delta) AS held, sum(quarantined_delta) AS apart, sum(incoming_delta) AS expected
           FROM stock_ledger GROUP BY 1, 2, 3) l USING (merchant_id, variant_id, location_id)
         WHERE coalesce(s.on_hand, 0) <> coalesce(l.there, 0)
-          OR coalesce(s.reserved, 0) <> coalesce(l.held, 0)""",
+          OR coalesce(s.reserved, 0) <> coalesce(l.held, 0)
+          OR coalesce(s.quarantined, 0) <> coalesce(l.apart, 0)
+          OR coalesce(s.incoming, 0) <> coalesce(l.expected, 0)""",
     "reserved_below_zero": "SELECT FROM stock WHERE reserved < 0",
     "reserved_disagrees_with_reservations": """
         SELECT FROM stock s FULL JOIN (
@@ -106,8 +108,8 @@ ALWAYS: dict[str, str] = {
           AND NOT EXISTS (
             SELECT FROM stock_ledger l
             WHERE l.merchant_id = s.merchant_id AND l.variant_id = s.variant_id
-              AND l.location_id = s.location_id AND l.on_hand_delta < 0 AND l.reason IN ('count',
-                'adjust'))""",
+              AND l.location_id = s.location_id AND l.on_hand_delta < 0 AND l.reason NOT IN ('reserve',
+                'release', 'ship'))""",
     "shortage_without_cause": """
         SELECT FROM shortages WHERE oversold > 0 AND cause ->> 'kind' IS NULL""",
     "shortage_open_and_closed": "SELECT FROM shortages WHERE (quantity > 0) <> (closed_at IS NULL)",

@@ -50,11 +50,12 @@ INSERT INTO listings (merchant_id, listing_id, connection_id, channel_item_id, c
   tracked,
     bundle, variant_id, seen_at) VALUES ({m}, {m}, {m}, '1', '1', 't', true, false, {m}, now());
 INSERT INTO locations (merchant_id, location_id, name) VALUES ({m}, {m}, 'Main');
+INSERT INTO channel_locations VALUES ({m}, {m}, '', 'shop');
 INSERT INTO connection_locations VALUES ({m}, {m}, '', {m});
 INSERT INTO stock VALUES ({m}, {m}, {m}, 1, 1);
 INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta,
   reason, cause,
-    recorded_at) VALUES ({m}, 'k', {m}, {m}, 1, 1, 'count', 'c', now());
+    recorded_at, occurred_at) VALUES ({m}, 'k', {m}, {m}, 1, 1, 'count', 'c', now(), now());
 INSERT INTO reservations VALUES ({m}, {m}, '1', {m}, {m}, 1, 0);
 INSERT INTO shortages VALUES ({m}, {m}, '1', {m}, 0, 0, '{{}}', now(), now());
 INSERT INTO stock_policies VALUES ({m}, 0, 'ask', '{{}}', 'a person', now());

@@ -35,12 +35,13 @@ INSERT INTO order_lines (merchant_id, order_id, line_id, position, title, listin
     quantity, quantity_cancelled, quantity_fulfilled, quantity_returned) VALUES (1, 1, '1', 0, 't', 1,
       1, true, 2, 0, 0, 0);
 INSERT INTO locations (merchant_id, location_id, name) VALUES (1, 1, 'Main');
+INSERT INTO channel_locations VALUES (1, 1, '', 'shop');
 INSERT INTO connection_locations VALUES (1, 1, '', 1);
 INSERT INTO stock VALUES (1, 1, 1, 5, 2);
 INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta,
   reason, cause,
-    recorded_at) VALUES (1, 'a', 1, 1, 5, 0, 'count', 'c', now()), (1, 'b', 1, 1, 0, 2, 'reserve', 'c',
-      now());
+    recorded_at, occurred_at) VALUES (1, 'a', 1, 1, 5, 0, 'count', 'c', now(), now()), (1, 'b', 1, 1, 0, 2,
+      'reserve', 'c', now(), now());
 INSERT INTO reservations VALUES (1, 1, '1', 1, 1, 2, 0);
 INSERT INTO listing_levels (merchant_id, connection_id, listing_id, channel_location_id, variant_id, desired,
     desired_seq, predicted, confirmed, confirmed_seq) VALUES (1, 1, 1, '', 1, 3, 1, 3, 3, 1);
@@ -271,6 +272,21 @@ async def test_of_a_kit_every_component_is_counted(fresh: str, checker: Database
     await admin.close()
 
     assert found == {"SELECT": {}, **KIT_DAMAGE}
+
+
+@pytest.mark.parametrize("bucket", ["on_hand", "reserved", "quarantined", "incoming"])
+@pytest.mark.parametrize(
+    "damage", ["UPDATE stock SET {0} = {0} + 1", "UPDATE stock_ledger SET {0}_delta = {0}_delta + 1"]
+)
+async def test_no_bucket_differs_from_the_sum_of_the_ledger(
+    fresh: str, checker: Database, bucket: str, damage: str
+) -> None:
+    admin = await asyncpg.connect(fresh)
+    await admin.execute(HEALTHY)
+    await admin.execute(damage.format(bucket))
+    await admin.close()
+
+    assert (await violations(checker))["stock_not_conserved"] == 1
 
 
 def _undone(admin: asyncpg.Connection[asyncpg.Record]) -> _Undone:

@@ -94,8 +94,8 @@ async def test_filling_twice_at_one_moment_books_both(rig: Rig) -> None:
         await rig.admin.execute(
             """WITH booked AS (
                  INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta,
-                   reserved_delta, reason, cause, recorded_at)
-                 SELECT v.merchant_id, $1::text, v.variant_id, l.location_id, 1, 0, 'count', 'test', now()
+                   reserved_delta, reason, cause, recorded_at, occurred_at)
+                 SELECT v.merchant_id, $1::text, v.variant_id, l.location_id, 1, 0, 'count', 'test', now(), now()
                  FROM variants v JOIN locations l USING (merchant_id) WHERE v.sku = 'MUG-B' RETURNING *)
                INSERT INTO stock SELECT merchant_id, variant_id, location_id, 1, 0 FROM booked
                ON CONFLICT (merchant_id, variant_id, location_id) DO UPDATE SET on_hand = stock.on_hand
