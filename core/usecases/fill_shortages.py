@@ -136,6 +136,7 @@ async def _write(
                 reason=move.reason,
                 cause="shortage filled",
                 op_key=f"fill:{transaction}:{number}",
+                order_id=move.order_id,
             )
             for number, move in enumerate(shelves.moves)
         ],

@@ -91,6 +91,7 @@ async def hand_over(
                 reason="reserve" if hand.units > 0 else "release",
                 cause=hand.cause,
                 op_key=f"hand:{once}:{number}",
+                order_id=hand.order_id,
             )
         )
     await stock.post(tx, entries, now)

@@ -184,6 +184,7 @@ async def _write_stock(
                     reason=move.reason,
                     cause=cause[move.order_id],
                     op_key=f"{once[move.order_id]}:{move.order_id}:{move.line_id}:{move.location_id}:{number}",
+                    order_id=move.order_id,
                 )
                 for number, move in enumerate(shelves.moves)
             ],

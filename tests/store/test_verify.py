@@ -86,8 +86,8 @@ INSERT INTO incident_events (merchant_id, incident_id, kind, actor, detail, reco
 UPDATE stock SET on_hand = 10, reserved = 6;
 INSERT INTO stock VALUES (1, 2, 1, 1, 1), (1, 3, 1, 1, 1);
 INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta, reason, cause,
-    recorded_at) VALUES (1, 'c', 1, 1, 5, 4, 'count', 'c', now()), (1, 'd', 2, 1, 1, 1, 'count', 'c', now()),
-  (1, 'e', 3, 1, 1, 1, 'count', 'c', now());
+    recorded_at, occurred_at) VALUES (1, 'c', 1, 1, 5, 4, 'count', 'c', now(), now()),
+  (1, 'd', 2, 1, 1, 1, 'count', 'c', now(), now()), (1, 'e', 3, 1, 1, 1, 'count', 'c', now(), now());
 """
 
 KIT_DAMAGE = {

@@ -57,10 +57,12 @@ class IncidentRig(Rig):
     async def location(self, name: str, master: str = "hub") -> int:
         """A location that stands behind no shop."""
         found: int = await self.admin.fetchval(
-            "INSERT INTO locations (merchant_id, name, master) VALUES ($1, $2, $3) RETURNING location_id",
+            """INSERT INTO locations (merchant_id, name, master, connection_id)
+               VALUES ($1, $2, $3, CASE WHEN $3 = 'channel' THEN $4::bigint END) RETURNING location_id""",
             self.merchant_id,
             name,
             master,
+            self.first,
         )
         return found
 

@@ -58,8 +58,8 @@ async def count(rig: Rig, sku: str, units: int, location: str = "Main") -> None:
              SELECT variant_id FROM variants WHERE merchant_id = $1 AND sku = $2
            ), entry AS (
              INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta,
-               reason, cause, recorded_at)
-             SELECT $1, gen_random_uuid()::text, variant_id, location_id, $3, 0, 'adjust', 'test', now()
+               reason, cause, recorded_at, occurred_at)
+             SELECT $1, gen_random_uuid()::text, variant_id, location_id, $3, 0, 'adjust', 'test', now(), now()
              FROM place, what)
            INSERT INTO stock AS s (merchant_id, variant_id, location_id, on_hand)
            SELECT $1, variant_id, location_id, $3 FROM place, what
