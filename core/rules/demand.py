@@ -1,0 +1,100 @@
+"""How fast a listing sells, with bursts and with how little may be known of it. Reads no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import exp, inf, lgamma, log
+
+HALF_LIVES = (timedelta(hours=1), timedelta(hours=24))  # a burst is believed at once, a quiet night is not
+_TINY = 1e-9  # what is rarer is left out
+
+
+@dataclass(frozen=True, slots=True)
+class Velocity:
+    """Units sold per hour; *dispersion* is variance / mean of the units in any span (1: Poisson, more: bursts and orders
+    of several units); *seen* is how many orders the estimate rests on, where few are known the rate itself is in doubt.
+    """
+
+    units_per_hour: float
+    dispersion: float = 1.0
+    seen: float = inf
+
+    def moments(self, hours: float) -> tuple[float, float]:
+        """Mean and variance of the units sold within *hours*."""
+        mean = self.units_per_hour * hours
+        return mean, mean * self.dispersion + mean * mean / (self.seen + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Sales of one listing counted with decay: units, orders and squared units, each half as much after *half_life*,
+    as of *at*; *since* is when counting began.
+    """
+
+    half_life: timedelta
+    since: datetime
+    at: datetime
+    units: float = 0.0
+    orders: float = 0.0
+    squares: float = 0.0
+
+    def after(self, quantity: int, sold_at: datetime) -> Tally:
+        """With one more order; one that comes late counts as little as its age says."""
+        tally = self.aged(max(self.at, sold_at))
+        share = _left(tally.at - sold_at, self.half_life)
+        return replace(
+            tally,
+            units=tally.units + share * quantity,
+            orders=tally.orders + share,
+            squares=tally.squares + share * quantity * quantity,
+        )
+
+    def aged(self, now: datetime) -> Tally:
+        """As of *now*; a clock that went back changes nothing."""
+        if now <= self.at:
+            return self
+        share = _left(now - self.at, self.half_life)
+        return replace(
+            self, at=now, units=self.units * share, orders=self.orders * share, squares=self.squares * share
+        )
+
+    def velocity(self, now: datetime) -> Velocity:
+        """The estimate as of *now*."""
+        tally = self.aged(now)
+        whole = self.half_life.total_seconds() / 3600 / log(2)  # hours all sales of an endless past weigh
+        hours = whole * (1 - _left(max(timedelta(minutes=5), now - self.since), self.half_life))
+        return Velocity(
+            tally.units / hours, max(1.0, tally.squares / tally.units) if tally.units else 1.0, tally.orders
+        )
+
+
+def fastest(velocities: Iterable[Velocity]) -> Velocity:
+    """The highest of several estimates of one listing: what is held back for nothing costs less than what is oversold."""
+    return max(velocities, key=lambda velocity: velocity.units_per_hour)
+
+
+def chances(mean: float, variance: float) -> tuple[float, ...]:
+    """The chance of 0, 1, 2, ...: Poisson, or negative binomial where the variance is above the mean; sums to 1."""
+    if mean <= 0:
+        return (1.0,)
+    found = []
+    extra = variance - mean
+    successes = mean * mean / extra if extra > 1e-6 * mean else 0.0
+    left, count = 1.0, 0
+    while left > _TINY and count < 10 * mean + 1000:
+        if successes:
+            chosen = lgamma(count + successes) - lgamma(count + 1) - lgamma(successes)
+            odds = chosen + successes * log(mean / variance) + count * log(extra / variance)
+        else:
+            odds = count * log(mean) - mean - lgamma(count + 1)
+        found.append(exp(odds))
+        left -= found[-1]
+        count += 1
+    whole = sum(found)
+    return tuple(each / whole for each in found)
+
+
+def _left(age: timedelta, half_life: timedelta) -> float:
+    return exp(-log(2) * max(0.0, age / half_life))

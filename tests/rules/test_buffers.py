@@ -1,0 +1,287 @@
+"""What is expected to be oversold, against a simulation that draws every sale and every piece of news; and the buffers
+that follow from it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.rules.buffers import (
+    Outlet,
+    expected_oversold,
+    judged,
+    limit_per_sell_out,
+    lost_listing_hours,
+    smallest_buffers,
+)
+from core.rules.demand import HALF_LIVES, Tally, Velocity, chances, fastest
+from core.rules.lags import BUCKETS, LagModel, bucket_of, middle_of
+from core.rules.oversell import oversold
+
+NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+SEED = 20261127
+
+
+def outlet(per_hour: float, seconds: float, dispersion: float = 1.0) -> Outlet:
+    """Half of the lag is news, half is publishing."""
+    half = LagModel.of([seconds / 2])
+    return Outlet(Velocity(per_hour, dispersion), half, half)
+
+
+def drawn_oversold(
+    rates: Sequence[float], hours: Sequence[Sequence[float]], buffers: Sequence[int], pool: int, times: int
+) -> tuple[float, float]:
+    """(oversold, left over) per sell-out, on average: each channel sells while what it has heard of leaves an offer."""
+    draw = random.Random(SEED)
+    over, left = 0, 0
+    for _ in range(times):
+        shown = [pool - buffer for buffer in buffers]
+        news: list[tuple[float, int]] = []
+        now, sold = 0.0, 0
+        while any(each > 0 for each in shown):
+            now += draw.expovariate(sum(rates))
+            while news and news[0][0] <= now:
+                shown[heapq.heappop(news)[1]] -= 1
+            seller = draw.choices(range(len(rates)), rates)[0]
+            if shown[seller] > 0:
+                shown[seller] -= 1
+                sold += 1
+                for other in range(len(rates)):
+                    if other != seller:
+                        heapq.heappush(news, (now + hours[seller][other], other))
+        over, left = over + max(0, sold - pool), left + max(0, pool - sold)
+    return over / times, left / times
+
+
+EVEN, STEEP = (10.0, 10.0), (40.0, 10.0, 5.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("rates", "hours", "buffers"),
+    [
+        (EVEN, 1 / 60, (0, 0)),
+        (EVEN, 0.1, (0, 0)),
+        (EVEN, 0.1, (2, 2)),
+        (EVEN, 0.1, (0, 2)),
+        (EVEN, 0.1, (4, 0)),
+        (STEEP, 0.05, (0, 0, 0, 0)),
+        (STEEP, 0.05, (2, 2, 2, 2)),
+        (STEEP, 0.05, (0, 4, 4, 4)),
+        (STEEP, 0.05, (4, 4, 4, 0)),
+        (STEEP, 0.01, (0, 2, 2, 2)),
+        ((60.0, 60.0), 0.1, (0, 0)),
+        ((60.0, 60.0), 0.1, (0, 6)),
+    ],
+)
+def test_what_is_expected_is_what_happens(
+    rates: tuple[float, ...], hours: float, buffers: tuple[int, ...]
+) -> None:
+    matrix = [[hours] * len(rates)] * len(rates)
+    expected = oversold([Velocity(rate) for rate in rates], matrix, buffers)
+    happened, _ = drawn_oversold(rates, matrix, buffers, pool=40, times=4000)
+    assert happened - 0.02 - 0.05 * happened <= expected <= happened + 0.03 + 0.15 * happened
+
+
+def to_each(came: Sequence[float], shown: Sequence[float]) -> list[list[float]]:
+    return [[news + publish for publish in shown] for news in came]
+
+
+@pytest.mark.parametrize(
+    ("rates", "hours", "buffers"),
+    [
+        *(((20.0, 20.0), [[0.01, 0.2], [0.01, 0.01]], each) for each in ((0, 0), (0, 4), (4, 0))),
+        *(
+            ((20.0, 10.0, 5.0), to_each([0.005, 0.2, 0.01], [0.005, 0.01, 0.05]), each)
+            for each in ((0, 0, 0), (0, 4, 4), (4, 0, 4), (4, 4, 0), (3, 3, 3))
+        ),
+    ],
+)
+def test_where_one_hears_later_than_another_a_little_more_is_expected_than_happens(
+    rates: tuple[float, ...], hours: list[list[float]], buffers: tuple[int, ...]
+) -> None:
+    expected = oversold([Velocity(rate) for rate in rates], hours, buffers)
+    happened, _ = drawn_oversold(rates, hours, buffers, pool=40, times=4000)
+    assert happened - 0.02 <= expected <= happened + 0.4
+    assert expected <= 3 * happened
+
+
+def test_three_buffers_of_different_size_are_never_expected_to_be_safer_than_they_are() -> None:
+    rates, matrix = (2.0, 10.0, 40.0), [[0.1] * 3] * 3
+    expected = oversold([Velocity(rate) for rate in rates], matrix, (0, 2, 4))
+    happened, _ = drawn_oversold(rates, matrix, (0, 2, 4), pool=40, times=4000)
+    assert happened - 0.01 <= expected <= 3 * happened
+
+
+per_hour = st.floats(0.01, 60)
+lag_s = st.floats(1, 600)
+outlets = st.lists(st.builds(outlet, per_hour, lag_s, st.floats(1, 4)), min_size=2, max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(outlets, st.integers(0, 8), st.integers(0, 3))
+def test_holding_more_back_never_oversells_more(many: list[Outlet], units: int, keeper: int) -> None:
+    def others_hold(buffer: int) -> list[int]:
+        return [0 if j == keeper % len(many) else buffer for j in range(len(many))]
+
+    assert (
+        expected_oversold(many, others_hold(units + 1)) <= expected_oversold(many, others_hold(units)) + 1e-6
+    )
+    everyone = [units] * len(many)
+    more = [units + 1] * len(many)
+    assert expected_oversold(many, more) <= expected_oversold(many, everyone) + 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(per_hour, lag_s), min_size=2, max_size=4), st.floats(1.1, 4))
+def test_slower_news_never_oversells_less(many: list[tuple[float, float]], times: float) -> None:
+    nothing = [0] * len(many)
+    now = expected_oversold([outlet(rate, seconds) for rate, seconds in many], nothing)
+    slower = expected_oversold([outlet(rate, seconds * times) for rate, seconds in many], nothing)
+    assert slower >= now * 0.98  # buckets are a tenth wide
+
+
+@settings(max_examples=40, deadline=None)
+@given(outlets, st.sampled_from((0.001, 0.01, 0.1)))
+def test_the_buffers_found_keep_the_limit_and_let_one_outlet_sell_the_last_unit(
+    many: list[Outlet], limit: float
+) -> None:
+    found = smallest_buffers(many, limit)
+    assert found.expected_oversold <= limit
+    assert found.expected_oversold == pytest.approx(expected_oversold(many, found.units))
+    assert found.unsold == min(found.units) == 0
+    for j, units in enumerate(found.units):
+        if units:  # none could be smaller
+            less = [*found.units[:j], units - 1, *found.units[j + 1 :]]
+            assert expected_oversold(many, less) > limit
+
+
+def test_a_pool_sold_at_one_place_holds_nothing_back() -> None:
+    assert smallest_buffers([outlet(500, 3600)], 0.0001) == judged([outlet(500, 3600)], [0])
+    assert smallest_buffers([], 0.0001).units == ()
+
+
+def test_what_sells_slowly_where_news_is_fast_holds_nothing_back() -> None:
+    assert smallest_buffers([outlet(0.2, 10), outlet(0.1, 10)], 0.002).units == (0, 0)
+    assert max(smallest_buffers([outlet(20, 10), outlet(10, 10)], 0.002).units) > 0
+
+
+def test_bursts_and_doubt_hold_more_back() -> None:
+    calm = [outlet(20, 120), outlet(20, 120)]
+    bursts = [outlet(20, 120, dispersion=3), outlet(20, 120, dispersion=3)]
+    doubt = [Outlet(Velocity(20, 1, seen=1), each.news, each.publish) for each in calm]
+    held = [sum(smallest_buffers(each, 0.01).units) for each in (calm, bursts, doubt)]
+    assert held[0] < held[1]
+    assert held[0] < held[2]
+
+
+def test_a_fixed_buffer_leaves_units_unsold_where_the_measured_one_does_not() -> None:
+    many = [outlet(20, 60), outlet(10, 60), outlet(5, 60)]
+    found = smallest_buffers(many, 0.01)
+    fixed = next(
+        fixed for units in range(20) if (fixed := judged(many, [units] * 3)).expected_oversold <= 0.01
+    )
+    assert found.unsold == 0 < fixed.unsold
+
+
+def test_lost_hours_are_those_in_which_the_others_sell_the_rest() -> None:
+    many = [outlet(10, 60), outlet(5, 60), outlet(5, 60)]
+    assert lost_listing_hours(many, [0, 0, 0]) == 0
+    assert lost_listing_hours(many, [0, 4, 0]) == pytest.approx(4 / 15)
+    assert lost_listing_hours(many, [0, 4, 4]) == pytest.approx(2 * 4 / 10)
+    assert lost_listing_hours(many, [2, 2, 2]) == pytest.approx(3 * 2 / 20)
+
+
+def test_a_limit_counts_the_orders_of_one_sell_out() -> None:
+    assert limit_per_sell_out(2, 20) == pytest.approx(0.004)
+
+
+# Lags ---------------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.01, 100_000))
+def test_a_bucket_stands_for_what_falls_into_it(seconds: float) -> None:
+    assert middle_of(bucket_of(seconds)) == pytest.approx(seconds, rel=0.1) or seconds <= 1
+    assert 0 <= bucket_of(seconds) < BUCKETS
+
+
+@given(st.lists(st.floats(0, 5000)), st.lists(st.floats(0, 5000)))
+def test_lags_measured_apart_add_up_to_those_measured_together(one: list[float], other: list[float]) -> None:
+    assert LagModel.of(one).merged(LagModel.of(other)) == LagModel.of([*one, *other])
+
+
+@given(st.lists(st.floats(2, 5000), min_size=1), st.floats(0, 1))
+def test_a_quantile_is_one_of_the_measured(seconds: list[float], share: float) -> None:
+    model = LagModel.of(seconds)
+    ordered = sorted(seconds)
+    exact = (
+        ordered[min(len(ordered) - 1, int(share * len(ordered)))],
+        ordered[max(0, int(share * len(ordered)) - 1)],
+    )
+    assert min(exact) * 0.9 <= model.quantile(share) <= max(exact) * 1.1
+
+
+def test_bands_keep_the_mean() -> None:
+    model = LagModel.of([10, 20, 40, 80, 5000])
+    assert sum(seconds * share for seconds, share in model.bands()) == pytest.approx(model.mean)
+    assert sum(share for _, share in model.bands()) == pytest.approx(1)
+
+
+def test_what_was_measured_little_is_assumed_to_be_slow_and_what_was_measured_much_is_believed() -> None:
+    assert LagModel().assured().quantile(0.5) > 50
+    assert LagModel.of([2] * 3).assured().quantile(0.9) > 200
+    assert LagModel.of([2] * 200).assured() == LagModel.of([2] * 200)
+
+
+def test_a_clock_that_is_ahead_makes_no_negative_lag() -> None:
+    assert LagModel.of([-30]).mean < 1
+
+
+# Demand -------------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.001, 40), st.floats(1, 5))
+def test_chances_have_the_mean_and_the_variance_asked_for(mean: float, dispersion: float) -> None:
+    odds = chances(mean, mean * dispersion)
+    found = sum(k * chance for k, chance in enumerate(odds))
+    assert sum(odds) == pytest.approx(1)
+    assert found == pytest.approx(mean, rel=1e-3)
+    spread = sum(k * k * chance for k, chance in enumerate(odds)) - found**2
+    assert spread == pytest.approx(mean * dispersion, rel=1e-2)
+
+
+def test_a_steady_seller_has_its_rate_whichever_half_life_counts_it() -> None:
+    for half_life in HALF_LIVES:
+        tally = Tally(half_life, NOON, NOON)
+        for minute in range(0, 60 * 24 * 7, 6):
+            tally = tally.after(1, NOON + timedelta(minutes=minute))
+        assert tally.velocity(tally.at).units_per_hour == pytest.approx(10, rel=0.1)
+        assert tally.velocity(tally.at).dispersion == pytest.approx(1)
+
+
+def test_a_burst_is_believed_within_the_hour_and_forgotten_within_the_day() -> None:
+    tallies = [Tally(half_life, NOON - timedelta(days=7), NOON) for half_life in HALF_LIVES]
+    for second in range(0, 1800, 30):
+        tallies = [tally.after(1, NOON + timedelta(seconds=second)) for tally in tallies]
+    soon, later = NOON + timedelta(minutes=30), NOON + timedelta(hours=24)
+    assert fastest(tally.velocity(soon) for tally in tallies).units_per_hour > 25
+    assert fastest(tally.velocity(later) for tally in tallies).units_per_hour < 2
+
+
+def test_orders_of_several_units_count_as_bursts_and_a_late_one_by_its_age() -> None:
+    tally = Tally(timedelta(hours=1), NOON, NOON).after(4, NOON)
+    assert tally.velocity(NOON).dispersion == pytest.approx(4)
+    hour_old = tally.after(4, NOON - timedelta(hours=1))
+    assert hour_old.units == pytest.approx(6)
+    assert hour_old.at == NOON
+
+
+def test_a_clock_that_goes_back_changes_no_tally() -> None:
+    tally = Tally(timedelta(hours=1), NOON, NOON).after(4, NOON)
+    assert tally.aged(NOON - timedelta(hours=3)) == tally
