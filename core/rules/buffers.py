@@ -6,12 +6,13 @@ last sales to be heard of there. A fixed buffer holds units back everywhere, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from core.rules.demand import Velocity
 from core.rules.lags import LagModel
-from core.rules.oversell import Hours, oversold
+from core.rules.oversell import Lags, Race
 
 MOST = 200  # units; a buffer above would be no buffer any more
 
@@ -42,9 +43,16 @@ class Buffers:
 
 def expected_oversold(outlets: Sequence[Outlet], buffers: Sequence[int]) -> float:
     """Units expected to be oversold each time the pool sells out, with so many units held back per outlet."""
-    if len(outlets) < 2:
-        return 0.0
-    return _expected(outlets, tuple(_weathers(outlets)), buffers)
+    return race_of(outlets).oversold(buffers) if len(outlets) > 1 else 0.0
+
+
+def race_of(outlets: Sequence[Outlet]) -> Race:
+    """The race for the last units among *outlets*; it remembers what it has calculated."""
+    return Race(
+        [outlet.velocity for outlet in outlets],
+        [_hours(outlet.news) for outlet in outlets],
+        [_hours(outlet.publish) for outlet in outlets],
+    )
 
 
 def lost_listing_hours(outlets: Sequence[Outlet], buffers: Sequence[int]) -> float:
@@ -62,11 +70,11 @@ def lost_listing_hours(outlets: Sequence[Outlet], buffers: Sequence[int]) -> flo
     return total
 
 
-def judged(outlets: Sequence[Outlet], buffers: Sequence[int]) -> Buffers:
-    """What given buffers would do; the same number everywhere is a fixed buffer."""
+def judged(outlets: Sequence[Outlet], buffers: Sequence[int], race: Race | None = None) -> Buffers:
+    """What given buffers would do; the same number everywhere is a fixed buffer. *race* saves calculating anew."""
     return Buffers(
         tuple(buffers),
-        expected_oversold(outlets, buffers),
+        (race or race_of(outlets)).oversold(buffers) if len(outlets) > 1 else 0.0,
         lost_listing_hours(outlets, buffers),
         min(buffers, default=0),
     )
@@ -77,17 +85,19 @@ def smallest_buffers(outlets: Sequence[Outlet], limit: float) -> Buffers:
 
     Where not even `MOST` units suffice, those are returned, with what is expected of them.
     """
-    nothing = judged(outlets, [0] * len(outlets))
+    race = race_of(outlets)
+    nothing = judged(outlets, [0] * len(outlets), race)
     if nothing.expected_oversold <= limit:
         return nothing
-    plans = [judged(outlets, _beside(outlets, keeper, limit)) for keeper in range(len(outlets))]
-    return min(
-        plans,
-        key=lambda plan: (
-            plan.expected_oversold > limit,
-            plan.lost_listing_hours if plan.expected_oversold <= limit else plan.expected_oversold,
-        ),
-    )
+    plans = [
+        (keeper, judged(outlets, _common(len(outlets), race, keeper, limit), race))
+        for keeper in range(len(outlets))
+    ]
+    fit = [(keeper, plan) for keeper, plan in plans if plan.expected_oversold <= limit]
+    if not fit:
+        return min((plan for _, plan in plans), key=lambda plan: plan.expected_oversold)
+    keeper, plan = min(fit, key=lambda one: one[1].lost_listing_hours)
+    return judged(outlets, _lowered(outlets, race, keeper, plan.units, limit), race)
 
 
 def limit_per_sell_out(oversold_per_10_000: float, orders: float) -> float:
@@ -95,46 +105,36 @@ def limit_per_sell_out(oversold_per_10_000: float, orders: float) -> float:
     return oversold_per_10_000 * orders / 10_000
 
 
-def _beside(outlets: Sequence[Outlet], keeper: int, limit: float) -> list[int]:
-    """The smallest buffers of the others when *keeper* sells the last units: first the same for all, then each as far
-    down as the limit allows, the slowest sellers first.
-    """
-    weathers = tuple(_weathers(outlets))
+def _common(outlets: int, race: Race, keeper: int, limit: float) -> list[int]:
+    """The smallest buffer, the same for all others, when *keeper* sells the last units."""
 
-    def fits(buffers: Sequence[int]) -> bool:
-        return _expected(outlets, weathers, buffers) <= limit
+    def hold(units: int) -> list[int]:
+        return [0 if j == keeper else units for j in range(outlets)]
 
-    buffers = [0 if j == keeper else MOST for j in range(len(outlets))]
-    if not fits(buffers):
-        return buffers
-    common = _lowest(MOST, lambda units: fits([0 if j == keeper else units for j in range(len(outlets))]))
-    buffers = [0 if j == keeper else common for j in range(len(outlets))]
-    slowest_first = sorted(range(len(outlets)), key=lambda j: outlets[j].velocity.units_per_hour)
-    for j in slowest_first:
-        if j != keeper:
-            buffers[j] = _lowest(common, lambda units: fits([*buffers[:j], units, *buffers[j + 1 :]]))  # noqa: B023
+    return hold(_lowest(MOST, lambda units: race.oversold(hold(units)) <= limit))
+
+
+def _lowered(
+    outlets: Sequence[Outlet], race: Race, keeper: int, units: Sequence[int], limit: float
+) -> list[int]:
+    """Each buffer as far down as the limit allows, those of the slowest sellers first."""
+    buffers = list(units)
+
+    def fits(place: int, held: int) -> bool:
+        return race.oversold([*buffers[:place], held, *buffers[place + 1 :]]) <= limit
+
+    for place in sorted(range(len(outlets)), key=lambda j: outlets[j].velocity.units_per_hour):
+        if place != keeper:
+            buffers[place] = _lowest(buffers[place], partial(fits, place))
     return buffers
 
 
-def _expected(
-    outlets: Sequence[Outlet], weathers: Sequence[tuple[Hours, float]], buffers: Sequence[int]
-) -> float:
-    velocities = [outlet.velocity for outlet in outlets]
-    return sum(share * oversold(velocities, hours, buffers) for hours, share in weathers)
-
-
-def _weathers(outlets: Sequence[Outlet]) -> Iterator[tuple[Hours, float]]:
-    """(hours from a sale at one outlet to another showing it, how often). What is slow is taken to be slow everywhere at
-    the same time: a busy hour slows all, and too much held back costs less than too little.
-    """
-    news = [outlet.news.bands() for outlet in outlets]
-    publish = [outlet.publish.bands() for outlet in outlets]
-    for band, (_, share) in enumerate(news[0]):
-        yield [[(came[band][0] + shown[band][0]) / 3600 for shown in publish] for came in news], share
+def _hours(lags: LagModel) -> Lags:
+    return [(seconds / 3600, share) for seconds, share in lags.states()]
 
 
 def _lowest(most: int, fits: Callable[[int], bool]) -> int:
-    """The lowest number up to *most* that fits, where *most* does and each above one that fits does too."""
+    """The lowest number that fits, if those above it do too; *most* where none below does."""
     low, high = 0, most
     while low < high:
         middle = (low + high) // 2

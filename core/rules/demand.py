@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import exp, inf, lgamma, log
+from math import exp, inf, log
 
 HALF_LIVES = (timedelta(hours=1), timedelta(hours=24))  # a burst is believed at once, a quiet night is not
-_TINY = 1e-9  # what is rarer is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +72,6 @@ class Tally:
 def fastest(velocities: Iterable[Velocity]) -> Velocity:
     """The highest of several estimates of one listing: what is held back for nothing costs less than what is oversold."""
     return max(velocities, key=lambda velocity: velocity.units_per_hour)
-
-
-def chances(mean: float, variance: float) -> tuple[float, ...]:
-    """The chance of 0, 1, 2, ...: Poisson, or negative binomial where the variance is above the mean; sums to 1."""
-    if mean <= 0:
-        return (1.0,)
-    found = []
-    extra = variance - mean
-    successes = mean * mean / extra if extra > 1e-6 * mean else 0.0
-    left, count = 1.0, 0
-    while left > _TINY and count < 10 * mean + 1000:
-        if successes:
-            chosen = lgamma(count + successes) - lgamma(count + 1) - lgamma(successes)
-            odds = chosen + successes * log(mean / variance) + count * log(extra / variance)
-        else:
-            odds = count * log(mean) - mean - lgamma(count + 1)
-        found.append(exp(odds))
-        left -= found[-1]
-        count += 1
-    whole = sum(found)
-    return tuple(each / whole for each in found)
 
 
 def _left(age: timedelta, half_life: timedelta) -> float:

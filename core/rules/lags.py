@@ -12,6 +12,7 @@ BUCKETS = 17 * STEPS + 1  # the last one holds everything above 2^17 s, a day an
 ENOUGH = 100.0  # so many measurements need no assumption beside them
 # What is assumed of a connection nobody has measured: seconds → how many measurements it stands for.
 _ASSUMED = ((60.0, 6.0), (300.0, 3.0), (900.0, 1.0))
+_ALIKE = 1.5  # lags that differ by no more are one
 # Where the distribution is cut into bands that are calculated with one by one: fine where it is rare and long.
 _CUTS = (0.0, 0.5, 0.8, 0.95, 0.99, 0.999, 1.0)
 
@@ -83,6 +84,19 @@ class LagModel:
                     last = middle_of(bucket)
             bands.append((seconds / inside if inside else last, upper - lower))
         return tuple(bands)
+
+    def states(self) -> tuple[tuple[float, float], ...]:
+        """(mean seconds, share) of the bands, those that hardly differ put together: few where lags are all alike."""
+        states: list[tuple[float, float]] = []
+        start = 0.0
+        for seconds, share in self.bands():
+            if states and seconds <= max(start, 1.0) * _ALIKE:
+                before, weight = states.pop()
+                states.append(((before * weight + seconds * share) / (weight + share), weight + share))
+            else:
+                start = seconds
+                states.append((seconds, share))
+        return tuple(states)
 
 
 def _assumption() -> LagModel:

