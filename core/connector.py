@@ -37,15 +37,19 @@ class Limits(Value):
 class Manifest(Value):
     """Facts about a channel or carrier, as data, because their differences oversell. Read from `manifest.toml`.
 
-    *lowers_stock_at* says when the channel lowers its own count by itself; *zero* what a quantity of zero
-    means there; *deadline_ms* how fast it wants its webhooks answered. *sells_as* is whose shop it is: at a marketplace an
-    order that is cancelled or late counts against the seller, so what does not say is taken for one. A channel has to
-    state every fact of `SELLING`; a carrier sells nothing and has none of them.
+    *lowers_stock_at* says when the channel lowers its own count by itself ("setting": as a setting of the account says,
+    which the connection repeats), *gives_back_cancelled* whether it always raises it again when an order is cancelled
+    (false where the merchant decides), *counts_own_unshipped* that its number includes units sold and not shipped.
+    *zero* is what taking something off sale means there: writing zero, deactivating the listing (the connector does),
+    or writing zero once *zero_setting* is switched on, which is named in words for a person. *deadline_ms* is how fast
+    it wants its webhooks answered. *sells_as* is whose shop it is: at a marketplace an order that is cancelled or late
+    counts against the seller, so what does not say is taken for one. A channel has to state every fact of `SELLING`; a
+    carrier sells nothing and has none of them.
     """
 
     SELLING: ClassVar = (
-        "page_size", "stock_batch", "zero", "counts_own_unshipped", "lowers_stock_at", "compare_and_set",
-        "stock_locations", "ship_clock_stops_at",
+        "page_size", "stock_batch", "compare_and_set", "stock_locations", "zero", "counts_own_unshipped",
+        "lowers_stock_at", "gives_back_cancelled", "ship_clock_stops_at",
     )  # fmt: skip
 
     slug: str
@@ -63,8 +67,10 @@ class Manifest(Value):
     stock_batch: int = 0
     limits: dict[str, Limits] = Field(default_factory=dict)
     zero: Literal["quantity", "deactivate", "needs_setting"] = "quantity"
+    zero_setting: str = ""
     counts_own_unshipped: bool = False
-    lowers_stock_at: Literal["order", "payment", "shipment", "setting"] = "order"
+    lowers_stock_at: Literal["order", "payment", "shipment", "never", "setting"] = "order"
+    gives_back_cancelled: bool = False
     compare_and_set: bool = False
     idempotency_keys: bool
     stock_locations: bool = False
@@ -81,6 +87,12 @@ class Manifest(Value):
         unstated = [fact for fact in self.SELLING if fact not in self.model_fields_set]
         if self.kind == "channel" and unstated:
             raise ValueError(f"a channel has to state {', '.join(unstated)}")
+        if self.zero == "needs_setting" and not self.zero_setting:
+            raise ValueError("zero needs a setting: zero_setting has to name it")
+        if self.counts_own_unshipped and self.lowers_stock_at in ("order", "payment"):
+            raise ValueError(
+                "a number that includes unshipped units cannot be lowered before they are shipped"
+            )
         return self
 
 

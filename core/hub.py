@@ -13,6 +13,7 @@ from core.errors import FairwayError
 from core.meter import Meter
 from core.net import Line, Send, open_client, sender
 from core.rules.intake import IntakeRule
+from core.rules.own_count import CountRule, count_rule
 from core.sealing import BodyBox
 from core.settings import Settings
 from core.store import connections
@@ -32,6 +33,11 @@ class Account:
     overrides: Mapping[str, Mapping[str, str]]
     rules: tuple[IntakeRule, ...]
     box: BodyBox
+
+    @property
+    def count_rule(self) -> CountRule:
+        """How the channel keeps its own count for this connection."""
+        return count_rule(self.connector.manifest, self.linked.settings)
 
     @property
     def never_stock(self) -> tuple[str, ...]:

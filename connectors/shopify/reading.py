@@ -126,7 +126,6 @@ def _finish_words(values: dict[str, Any], problems: list[Problem], kind: _Kind, 
         values["payment_status"] = None
     source = values["source"]
     values["source"] = Source.DRAFT if draft else _SOURCES.get(source or "", Source.ONLINE)
-    values["channel_lowered_stock"] = not draft
     if values["cancelled"]:
         values["channel_status"] = "cancelled"
     else:

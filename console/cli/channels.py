@@ -47,8 +47,9 @@ def channels(as_json: bool) -> None:
         click.echo()
         print_table(abilities, ("channel", *words), empty="")
         if kind == "channel":
-            click.echo()
-            print_table(shown, ("channel", *Manifest.SELLING[:-1]), empty="")
+            for facts in (Manifest.SELLING[:4], Manifest.SELLING[4:-1]):
+                click.echo()
+                print_table(shown, ("channel", *facts), empty="")
         click.echo()
 
 

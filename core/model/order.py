@@ -137,7 +137,8 @@ class OrderLine(Value):
     """*quantity* is what was ordered (a fraction where a shop sells by the metre; `units` are what a shelf gives for
     it); the other counts say what became of those units.
 
-    *unit_price* is before discounts, *total* after them. *bundle_line_id* names the line of the bundle this
+    *channel_location_id* is the channel's location that it takes the units from, where it says so. *unit_price* is
+    before discounts, *total* after them. *bundle_line_id* names the line of the bundle this
     component belongs to; *bundle_exploded* says the channel has already split the bundle into components.
     """
 
@@ -146,6 +147,7 @@ class OrderLine(Value):
     gtin: str | None = None
     channel_item_id: str | None = None
     channel_product_id: str | None = None
+    channel_location_id: str | None = None
     title: str = ""
     variant_title: str | None = None
     kind: LineKind = LineKind.PRODUCT
@@ -185,6 +187,8 @@ class Order(Value):
     """One order of one connection, as the channel says it is at *changed_at*.
 
     *ship_by* is when the channel wants its goods to have left by; a shop of one's own states none.
+    *channel_lowered_stock*: whether the channel has taken these units off its own count, where it tells of each order;
+    None where that follows from its manifest.
     """
 
     channel: str
@@ -206,7 +210,7 @@ class Order(Value):
     test: bool = False
     cancelled: bool = False
     fulfilled_by_channel: bool = False
-    channel_lowered_stock: bool = True
+    channel_lowered_stock: bool | None = None
     lines: tuple[OrderLine, ...] = ()
     subtotal: Money | None = None
     discount_total: Money | None = None

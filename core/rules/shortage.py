@@ -50,7 +50,7 @@ def explain(
         "kind": kind,
         "placed_at": placed.isoformat(),
         "received_at": received_at.isoformat(),
-        "channel_showed": level.predicted if level else None,
+        "channel_showed": level.sells if level else None,
         "channel_told_at": confirmed_at.isoformat() if confirmed_at else None,
         "competing_order": rival.channel_order_id if rival else None,
         "competing_connection": rival.connection_id if rival else None,

@@ -39,29 +39,42 @@ def desired_level(free: int, buffer: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What we know a listing shows at one channel location, in units.
+    """What we know a listing shows at one channel location, in the channel's own numbers.
 
-    *predicted* is what it should show now by itself (None before the first look); *unseen* are units it had
-    sold before our last write whose orders have not come yet.
+    *predicted* is what it should show now by itself (None before the first look); *unseen* are units that it had
+    taken off before our last write without our having heard of why; *unshipped* are units of its own orders that its
+    number includes though it does not sell them (0 at most channels).
     """
 
     predicted: int | None = None
     unseen: int = 0
+    unshipped: int = 0
+
+    @property
+    def sells(self) -> int | None:
+        """How many the channel should sell by itself."""
+        return None if self.predicted is None else max(0, self.predicted - self.unshipped)
+
+    def number(self, desired: int) -> int:
+        """What to write so that the channel sells *desired* once we have heard of everything."""
+        return max(0, desired + self.unshipped - self.unseen)
 
     def settled(self, desired: int) -> bool:
-        """Whether the channel will show *desired* once the orders on their way have come: nothing to send."""
-        return self.predicted is not None and self.predicted == max(0, desired - self.unseen)
+        """Whether the channel will sell *desired* once the orders on their way have come: nothing to send."""
+        return self.predicted is not None and self.predicted == self.number(desired)
 
 
-def after_own_sale(level: Level, quantity: int) -> Level:
-    """The channel sold *quantity* itself and lowered its own count: first the units we had already missed.
+def after_own_count(level: Level, lowered: int, unshipped: int = 0) -> Level:
+    """The channel *lowered* its own count by units, first those that we had already missed, or gave units back (below
+    zero); its number includes *unshipped* more units of its own orders than before.
 
     The store does this arithmetic in SQL; this is its specification, and a test holds the two together.
     """
+    held = max(0, level.unshipped + unshipped)
     if level.predicted is None:
-        return level
-    known = min(level.unseen, quantity)
-    return Level(predicted=level.predicted - (quantity - known), unseen=level.unseen - known)
+        return Level(unseen=level.unseen, unshipped=held)
+    known = max(0, min(level.unseen, lowered))
+    return Level(level.predicted - (lowered - known), level.unseen - known, held)
 
 
 @dataclass(frozen=True, slots=True)

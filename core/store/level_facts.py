@@ -14,8 +14,8 @@ async def levels_of(tx: Connection, variants: Pairs) -> list[Row]:
     """Every level of *variants*, in key order, with what is known of it."""
     return await tx.fetch(
         """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.variant_id,
-             ll.desired AS before, ll.predicted, ll.unseen, ll.maybe, ll.possible, ll.strict, ll.pace, ll.pace_at,
-             ll.parked_at
+             ll.desired AS before, ll.predicted, ll.unseen, ll.unshipped, ll.maybe, ll.possible, ll.strict, ll.pace,
+             ll.pace_at, ll.parked_at
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, variant_id)
            JOIN listing_levels ll USING (merchant_id, variant_id)
            ORDER BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id""",

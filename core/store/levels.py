@@ -59,7 +59,7 @@ async def put_desired(tx: Connection, rows: Sequence[dict[str, Any]], now: datet
              wave = CASE WHEN NOT r.sold OR ll.wave = r.w THEN r.w END,
              parked_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN NULL ELSE ll.parked_at END,
              next_at = CASE WHEN ll.failures = 0 THEN '-infinity' ELSE ll.next_at END,
-             pending = ll.predicted IS NULL OR ll.predicted <> greatest(0, r.q - ll.unseen)
+             pending = ll.predicted IS NULL OR ll.predicted <> greatest(0, r.q + ll.unshipped - ll.unseen)
                OR ll.maybe IS NOT NULL OR (r.s AND ll.possible > r.q)
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $7::boolean[], $8::int[],
              $9::boolean[], $10::boolean[], $11::text[], $12::boolean[]) AS r (m, c, l, loc, q, s, a, st, f, w, sold)
@@ -72,10 +72,10 @@ async def put_desired(tx: Connection, rows: Sequence[dict[str, Any]], now: datet
 
 
 async def lock_of_listings(tx: Connection, merchants: Sequence[int], listings: Sequence[int]) -> list[Row]:
-    """The first level of each listing given as parallel arrays, locked in key order."""
+    """The levels of listings given as parallel arrays, locked in key order."""
     return await tx.fetch(
         """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.predicted, ll.unseen,
-             ll.desired, ll.desired_at, ll.confirmed, ll.confirmed_at
+             ll.unshipped, ll.desired, ll.desired_at, ll.confirmed, ll.confirmed_at
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, listing_id)
            JOIN listing_levels ll USING (merchant_id, listing_id)
            ORDER BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id FOR UPDATE OF ll""",
@@ -85,47 +85,53 @@ async def lock_of_listings(tx: Connection, merchants: Sequence[int], listings: S
 
 
 async def written_near(
-    tx: Connection, sales: Sequence[tuple[int, int, datetime]], crossing: timedelta, longest_call: timedelta
+    tx: Connection,
+    spans: Sequence[tuple[int, int, datetime, datetime]],
+    crossing: timedelta,
+    longest_call: timedelta,
 ) -> set[int]:
-    """Listings of (merchant, listing, placed at) that were being written, answered or not, when they sold: within
-    *crossing* of the time, since it is two clocks' times that are compared.
+    """Listings of (merchant, listing, since, until) that were being written, answered or not, in that span: within
+    *crossing* of it, since it is two clocks' times that are compared.
     """
     rows = await tx.fetch(
-        """SELECT DISTINCT k.listing_id FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])
-             AS k (merchant_id, listing_id, placed_at)
+        """SELECT DISTINCT k.listing_id
+           FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[])
+             AS k (merchant_id, listing_id, since, until)
            JOIN push_attempts a USING (merchant_id, listing_id)
-           WHERE a.started_at <= k.placed_at + $4::interval
-             AND coalesce(a.finished_at, a.started_at + $5::interval) >= k.placed_at - $4::interval""",
-        [sale[0] for sale in sales],
-        [sale[1] for sale in sales],
-        [sale[2] for sale in sales],
+           WHERE a.started_at <= k.until + $5::interval
+             AND coalesce(a.finished_at, a.started_at + $6::interval) >= k.since - $5::interval""",
+        [span[0] for span in spans],
+        [span[1] for span in spans],
+        [span[2] for span in spans],
+        [span[3] for span in spans],
         crossing,
         longest_call,
     )
     return {row["listing_id"] for row in rows}
 
 
-async def count_own_sales(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
-    """The channel sold and lowered its own count: `core.rules.stock.after_own_sale`, for levels locked before.
+async def count_own(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    """The channel changed its own count: `core.rules.stock.after_own_count`, for levels locked before.
 
     What it may sell goes down with it, in this transaction. *maybe* is what it may show instead, where a write of ours
-    may have wiped the sale out; then we look again.
+    may have wiped the change out; then we look again. *sold* units are what its buyers ordered.
     """
     await tx.execute(
-        f"""UPDATE listing_levels ll SET own_sales = ll.own_sales + r.q,
-             unseen = ll.unseen - least(ll.unseen, r.q),
-             predicted = ll.predicted - (r.q - least(ll.unseen, r.q)), maybe = coalesce(ll.maybe, r.y),
-             possible = greatest(0, ll.possible - r.q, r.y + ll.unseen - least(ll.unseen, r.q)),
-             pace = r.q + CASE WHEN ll.pace_at IS NULL THEN 0 ELSE ll.pace * power(0.5,
-               least(1000, greatest(0, extract(epoch FROM $7::timestamptz - ll.pace_at))::float8 / {_HALVES_S})) END,
-             pace_at = $7::timestamptz
-           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::int[])
-             AS r (m, c, l, loc, q, y)
+        f"""UPDATE listing_levels ll SET own_sales = ll.own_sales + r.q, unshipped = greatest(0, ll.unshipped + r.u),
+             unseen = ll.unseen - greatest(0, least(ll.unseen, r.q)),
+             predicted = ll.predicted - (r.q - greatest(0, least(ll.unseen, r.q))), maybe = coalesce(ll.maybe, r.y),
+             possible = greatest(0, ll.possible - r.q - r.u,
+               r.y - greatest(0, ll.unshipped + r.u) + ll.unseen - greatest(0, least(ll.unseen, r.q))),
+             pace = CASE WHEN r.sold = 0 THEN ll.pace ELSE r.sold + CASE WHEN ll.pace_at IS NULL THEN 0
+               ELSE ll.pace * power(0.5, least(1000,
+                 greatest(0, extract(epoch FROM $9::timestamptz - ll.pace_at))::float8 / {_HALVES_S})) END END,
+             pace_at = CASE WHEN r.sold = 0 THEN ll.pace_at ELSE $9::timestamptz END
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::int[], $7::int[], $8::int[])
+             AS r (m, c, l, loc, q, u, y, sold)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
-        *columns(
-            rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "quantity", "maybe"
-        ),
+        *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id", "lowered"),
+        *columns(rows, "more_unshipped", "maybe", "sold"),
         now,
     )
 
@@ -149,7 +155,7 @@ async def claim(
     """
     rows = await tx.fetch(
         """SELECT ll.listing_id, ll.channel_location_id, ll.variant_id, ll.desired, ll.desired_seq, ll.predicted,
-             ll.unseen, ll.maybe, ll.own_sales, ll.confirmed_at, ll.strict, ll.possible, l.channel_stock_id
+             ll.unseen, ll.unshipped, ll.maybe, ll.own_sales, ll.confirmed_at, ll.strict, ll.possible, l.channel_stock_id
            FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.pending AND ll.next_at <= $4
              AND ll.desired IS NOT NULL AND l.tracked AND NOT l.bundle
@@ -167,7 +173,7 @@ async def claim(
         return rows
     keys = [row["listing_id"] for row in rows], [row["channel_location_id"] for row in rows]
     await tx.execute(
-        f"""UPDATE listing_levels ll SET maybe = greatest(0, ll.desired - ll.unseen),
+        f"""UPDATE listing_levels ll SET maybe = greatest(0, ll.desired + ll.unshipped - ll.unseen),
              late = CASE WHEN ll.maybe IS NULL THEN ll.late
                ELSE greatest(ll.maybe, CASE WHEN ll.late_until > $5::timestamptz THEN ll.late END) END,
              late_until = CASE WHEN ll.maybe IS NULL THEN ll.late_until ELSE $5::timestamptz + {_LANDS} END
@@ -199,10 +205,12 @@ async def claim(
     return rows
 
 
-# What was drained since the call began, and how much of it the call had noticed missing.
-_SOLD = "(ll.own_sales - r.o)::int"
-_KNOWN = f"least(r.u, {_SOLD})"
-_SHOWS = f"(r.w - ({_SOLD} - {_KNOWN}))"
+# By how much the channel lowered its count itself since the call began, and how much of it the call had noticed missing.
+_LOWERED = "(ll.own_sales - r.o)::int"
+_KNOWN = f"greatest(0, least(r.u, {_LOWERED}))"
+_SHOWS = f"(r.w - ({_LOWERED} - {_KNOWN}))"
+# What its number says of units whose orders may still come: it may include unshipped ones, and misses unseen ones.
+_MORE = f"(r.u - {_KNOWN} - ll.unshipped)"
 # An earlier try without an answer may still write another number, where the channel does not compare.
 _LATE = f"(NOT $11 AND ll.late IS NOT NULL AND ll.late_until > $8::timestamptz AND ll.late <> {_SHOWS})"
 
@@ -218,21 +226,22 @@ async def confirm(
 ) -> None:
     """The channel shows *written*; *unseen* units it has sold are still on their way, *fresh* of them since this call.
 
-    Sales that were drained while the call was under way (own_sales grew) count first against the unseen ones; where
-    the channel does not *compare* before it sets, the write may have wiped them out, so we look again. What it may
-    sell is now what it shows and has sold unseen, unless more was granted meanwhile.
+    What was drained while the call was under way (own_sales moved) counts first against the unseen units; where the
+    channel does not *compare* before it sets, the write may have wiped it out, so we look again. What it may sell is now
+    what it shows and has sold unseen, unless more was granted meanwhile.
     """
     await tx.execute(
         f"""UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz,
-             maybe = CASE WHEN {_SOLD} > 0 AND NOT $11 THEN r.w END,
+             maybe = CASE WHEN {_LOWERED} <> 0 AND NOT $11 THEN r.w END,
              unseen = r.u - {_KNOWN},
              unseen_at = CASE WHEN r.u = 0 THEN NULL WHEN r.f > 0 THEN $8::timestamptz
                ELSE coalesce(ll.unseen_at, $8::timestamptz) END,
              predicted = {_SHOWS},
-             possible = greatest(0, {_SHOWS} + r.u - {_KNOWN}, CASE WHEN ll.desired_seq <> r.s THEN ll.desired END,
-               CASE WHEN {_SOLD} > 0 AND NOT $11 THEN r.w + r.u - {_KNOWN} END,
-               CASE WHEN {_LATE} THEN ll.late + r.u - {_KNOWN} END),
-             pending = {_SHOWS} <> greatest(0, ll.desired - (r.u - {_KNOWN})) OR ({_SOLD} > 0 AND NOT $11) OR {_LATE},
+             possible = greatest(0, {_SHOWS} + {_MORE}, CASE WHEN ll.desired_seq <> r.s THEN ll.desired END,
+               CASE WHEN {_LOWERED} <> 0 AND NOT $11 THEN r.w + {_MORE} END,
+               CASE WHEN {_LATE} THEN ll.late + {_MORE} END),
+             pending = {_SHOWS} <> greatest(0, ll.desired + ll.unshipped - (r.u - {_KNOWN}))
+               OR ({_LOWERED} <> 0 AND NOT $11) OR {_LATE},
              wave = CASE WHEN ll.desired_seq <> r.s THEN ll.wave END, parked_at = NULL,
              failures = 0, error = '', next_at = CASE WHEN {_LATE} THEN ll.late_until ELSE '-infinity' END
            FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[], $9::bigint[], $10::int[])

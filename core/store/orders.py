@@ -26,7 +26,6 @@ class StoredOrder:
     document_hash: bytes
     version: int
     intake: str
-    lowered: bool
     gone_at: datetime | None
     stored_at: datetime
 
@@ -36,7 +35,7 @@ async def lock(tx: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, Store
     wanted = sorted(set(keys))
     rows = await tx.fetch(
         """SELECT o.merchant_id, o.connection_id, o.channel_order_id, o.order_id, o.changed_at, o.fetched_at,
-             o.document_hash, o.version, o.intake, o.lowered, o.gone_at, o.stored_at
+             o.document_hash, o.version, o.intake, o.gone_at, o.stored_at
            FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS k (merchant_id, connection_id, channel_order_id)
            JOIN orders o USING (merchant_id, connection_id, channel_order_id)
            ORDER BY o.merchant_id, o.connection_id, o.channel_order_id FOR UPDATE OF o""",
@@ -56,14 +55,14 @@ async def insert(tx: Connection, rows: Sequence[dict[str, Any]]) -> dict[OrderKe
     stored = await tx.fetch(
         """INSERT INTO orders (merchant_id, connection_id, channel_order_id, order_number, placed_at, changed_at,
              fetched_at, stored_at, version, delivery_id, intake, channel_status, payment_status, fulfillment_status,
-             cancelled_at, gone_at, currency, total, holds, flags, lowered, document_hash, document, ship_by)
-           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t, h::jsonb, string_to_array(fl, ','), l, dh,
+             cancelled_at, gone_at, currency, total, holds, flags, document_hash, document, ship_by)
+           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t, h::jsonb, string_to_array(fl, ','), dh,
              doc, sb
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
              $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
              $14::timestamptz[], $15::timestamptz[], $16::text[], $17::numeric[], $18::text[], $19::text[],
-             $20::boolean[], $21::bytea[], $22::bytea[], $23::timestamptz[])
-             AS r (m, c, o, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc, sb)
+             $20::bytea[], $21::bytea[], $22::timestamptz[])
+             AS r (m, c, o, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, dh, doc, sb)
            ON CONFLICT (merchant_id, connection_id, channel_order_id) DO NOTHING
            RETURNING merchant_id, connection_id, channel_order_id, order_id""",
         *columns(_written(rows), "merchant_id", "connection_id", "channel_order_id", *_STATE),
@@ -79,12 +78,12 @@ async def update(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """UPDATE orders AS u SET order_number = n, placed_at = p, changed_at = ch, fetched_at = f, stored_at = s,
              version = u.version + 1, delivery_id = d, intake = i, channel_status = cs, payment_status = ps,
              fulfillment_status = fs, cancelled_at = ca, gone_at = g, currency = cu, total = t, holds = h::jsonb,
-             flags = string_to_array(fl, ','), lowered = l, document_hash = dh, document = doc, ship_by = sb
+             flags = string_to_array(fl, ','), document_hash = dh, document = doc, ship_by = sb
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[],
              $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[],
              $13::timestamptz[], $14::timestamptz[], $15::text[], $16::numeric[], $17::text[], $18::text[],
-             $19::boolean[], $20::bytea[], $21::bytea[], $22::timestamptz[])
-             AS r (m, oid, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, l, dh, doc, sb)
+             $19::bytea[], $20::bytea[], $21::timestamptz[])
+             AS r (m, oid, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, dh, doc, sb)
            WHERE u.merchant_id = m AND u.order_id = oid""",
         *columns(_written(rows), "merchant_id", "order_id", *_STATE),
     )
@@ -107,7 +106,6 @@ _STATE = [
     "total",
     "holds",
     "flags",
-    "lowered",
     "document_hash",
     "document",
     "ship_by",
@@ -137,7 +135,8 @@ async def mark_gone(tx: Connection, rows: Sequence[tuple[int, int, int]], now: d
 async def lines_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
     """Stored lines of orders given as parallel arrays."""
     return await tx.fetch(
-        """SELECT l.order_id, l.line_id, l.listing_id, l.variant_id, l.moves_stock, l.quantity, l.made_of
+        """SELECT l.order_id, l.line_id, l.listing_id, l.variant_id, l.moves_stock, l.quantity, l.quantity_fulfilled,
+             l.made_of, l.lowered, l.unshipped, l.channel_location_id
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, order_id)
            JOIN order_lines l USING (merchant_id, order_id)""",
         merchants,
@@ -192,17 +191,18 @@ async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     await tx.execute(
         """INSERT INTO order_lines (merchant_id, order_id, line_id, position, sku, channel_item_id, title, listing_id,
              variant_id, moves_stock, quantity, quantity_cancelled, quantity_fulfilled, quantity_returned,
-             unit_price, total, needs_parcel, made_of)
+             unit_price, total, needs_parcel, made_of, lowered, unshipped, channel_location_id)
            SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
              $8::bigint[], $9::bigint[], $10::boolean[], $11::int[], $12::int[], $13::int[], $14::int[],
-             $15::numeric[], $16::numeric[], $17::boolean[], $18::jsonb[])
+             $15::numeric[], $16::numeric[], $17::boolean[], $18::jsonb[], $19::int[], $20::int[], $21::text[])
            ON CONFLICT (merchant_id, order_id, line_id) DO UPDATE SET position = excluded.position,
              sku = excluded.sku, channel_item_id = excluded.channel_item_id, title = excluded.title,
              listing_id = excluded.listing_id, variant_id = excluded.variant_id, moves_stock = excluded.moves_stock,
              quantity = excluded.quantity, quantity_cancelled = excluded.quantity_cancelled,
              quantity_fulfilled = excluded.quantity_fulfilled, quantity_returned = excluded.quantity_returned,
              unit_price = excluded.unit_price, total = excluded.total,
-             needs_parcel = excluded.needs_parcel, made_of = excluded.made_of""",
+             needs_parcel = excluded.needs_parcel, made_of = excluded.made_of, lowered = excluded.lowered,
+             unshipped = excluded.unshipped, channel_location_id = excluded.channel_location_id""",
         *columns(
             rows,
             *[
@@ -224,6 +224,9 @@ async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
                 "total",
                 "needs_parcel",
                 "made_of",
+                "lowered",
+                "unshipped",
+                "channel_location_id",
             ],
         ),
     )
@@ -238,6 +241,21 @@ async def drop_lines(tx: Connection, rows: Sequence[tuple[int, int, str]]) -> No
         [row[0] for row in rows],
         [row[1] for row in rows],
         [row[2] for row in rows],
+    )
+
+
+async def drop_own_counts(tx: Connection, rows: Sequence[tuple[int, int, str, int]]) -> None:
+    """Lines that are not in their order any more, as (merchant, order, line, lowered): their channel's number includes
+    nothing of them, and stays lowered by so much.
+    """
+    await tx.execute(
+        """UPDATE order_lines AS l SET lowered = r.w, unshipped = 0
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[]) AS r (m, o, i, w)
+           WHERE l.merchant_id = r.m AND l.order_id = r.o AND l.line_id = r.i""",
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        [row[2] for row in rows],
+        [row[3] for row in rows],
     )
 
 
@@ -316,7 +334,7 @@ async def unmapped_but_known(tx: Connection, limit: int) -> list[tuple[int, int]
 async def documents(tx: Connection, merchant_id: int, order_ids: Sequence[int]) -> list[Row]:
     """Orders with their sealed documents."""
     return await tx.fetch(
-        """SELECT order_id, connection_id, channel_order_id, order_number, delivery_id, intake, holds, lowered, stored_at,
+        """SELECT order_id, connection_id, channel_order_id, order_number, delivery_id, intake, holds, stored_at,
              cancelled_at, gone_at, document FROM orders
            WHERE merchant_id = $1 AND order_id = ANY ($2::bigint[]) ORDER BY order_id""",
         merchant_id,

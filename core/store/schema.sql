@@ -165,7 +165,6 @@ CREATE TABLE orders (
   total               numeric(20, 6) CHECK (total <> 'NaN'),
   holds               jsonb NOT NULL,
   flags               text[] NOT NULL,
-  lowered             boolean NOT NULL, -- the channel has lowered its own count for this order
   document_hash       bytea NOT NULL,   -- of the canonical order: equal means nothing new
   document            bytea NOT NULL,   -- the canonical order, sealed: it holds personal data
   ship_by             timestamptz,      -- when the channel wants it shipped by; null: it states none
@@ -196,9 +195,13 @@ CREATE TABLE order_lines (
   total               numeric(20, 6),
   needs_parcel        boolean NOT NULL DEFAULT true,  -- not a tip, a gift card, a download
   made_of             jsonb,            -- of a kit: component -> units in one, as it was reserved
+  lowered             integer NOT NULL DEFAULT 0 CHECK (lowered >= 0),  -- units its channel took off its own count
+  unshipped           integer NOT NULL DEFAULT 0 CHECK (unshipped >= 0),  -- units its channel's number still includes
+  channel_location_id text,             -- where the channel takes them from, if it says so
   PRIMARY KEY (merchant_id, order_id, line_id),
   FOREIGN KEY (merchant_id, order_id) REFERENCES orders
 );
+CREATE INDEX order_lines_unshipped ON order_lines (merchant_id, listing_id) WHERE unshipped > 0;
 CREATE INDEX order_lines_unmapped ON order_lines (merchant_id, sku) WHERE moves_stock AND variant_id IS NULL;
 
 CREATE TABLE order_events (              -- insert-only history
@@ -454,7 +457,7 @@ CREATE TABLE listing_levels (
   predicted            integer,         -- what it should show now by itself
   unseen               integer NOT NULL DEFAULT 0 CHECK (unseen >= 0),  -- sold there, order still on its way
   unseen_at            timestamptz,
-  own_sales            bigint NOT NULL DEFAULT 0,  -- units it sold itself, ever: tells a write-back what came between
+  own_sales            bigint NOT NULL DEFAULT 0,  -- units it took off itself, ever: tells a write-back what came between
   maybe                integer,         -- what a try without an answer may have written
   confirmed            integer,
   confirmed_seq        bigint NOT NULL DEFAULT 0,
@@ -474,6 +477,7 @@ CREATE TABLE listing_levels (
   frozen               boolean NOT NULL DEFAULT false,  -- its channel may not be told
   parked_at            timestamptz,     -- refused for good: not tried again before something changes
   wave                 text CHECK (wave IN ('zero', 'raise')),  -- pending for another reason than sales
+  unshipped            integer NOT NULL DEFAULT 0 CHECK (unshipped >= 0),  -- part of the channel's numbers, not for sale
   PRIMARY KEY (merchant_id, connection_id, listing_id, channel_location_id),
   FOREIGN KEY (merchant_id, listing_id) REFERENCES listings
 );

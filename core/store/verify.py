@@ -156,9 +156,15 @@ ALWAYS: dict[str, str] = {
         SELECT FROM parked p JOIN todo t USING (merchant_id, delivery_id) WHERE p.resolved_at IS NULL""",
     "level_untold_but_not_pending": """
         SELECT FROM listing_levels WHERE desired IS NOT NULL AND NOT pending
-          AND (predicted IS NULL OR predicted <> greatest(0, desired - unseen) OR maybe IS NOT NULL)
+          AND (predicted IS NULL OR predicted <> greatest(0, desired + unshipped - unseen) OR maybe IS NOT NULL)
           AND NOT EXISTS (SELECT FROM dirty d WHERE d.merchant_id = listing_levels.merchant_id
             AND d.variant_id = listing_levels.variant_id)""",
+    # What a channel's number includes of its own unshipped units is what its orders say.
+    "unshipped_disagrees_with_orders": """
+        SELECT FROM (SELECT merchant_id, listing_id, sum(unshipped) AS units FROM listing_levels GROUP BY 1, 2) ll
+        FULL JOIN (SELECT merchant_id, listing_id, sum(unshipped) AS units FROM order_lines
+          WHERE unshipped > 0 AND listing_id IS NOT NULL GROUP BY 1, 2) l USING (merchant_id, listing_id)
+        WHERE coalesce(ll.units, 0) <> coalesce(l.units, 0)""",
     "level_of_another_variant": """
         SELECT FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
         WHERE ll.variant_id IS DISTINCT FROM l.variant_id""",

@@ -14,6 +14,7 @@ from typing import Any
 from core.connector import Change, Connector, Notice, TrackingRead, Unreadable
 from core.rules.intake import Intake, before_count
 from core.rules.orders import contradictions
+from core.rules.own_count import Lowers
 from core.sealing import associated
 from core.store import deliveries, orders, schedule
 from core.store.database import Connection
@@ -154,7 +155,6 @@ def _row(state: Incoming, now: datetime) -> dict[str, Any]:
         "total": order.total.amount if order.total else None,
         "holds": state.holds,
         "flags": ",".join(dict.fromkeys((*order.flags, *contradictions(order)))),
-        "lowered": order.channel_lowered_stock or bool(state.stored and state.stored.lowered),
         "document_hash": state.version.document_hash,
         "document": state.item.account.box.seal(state.document, owner),
         "ship_by": order.ship_by,
@@ -162,8 +162,11 @@ def _row(state: Incoming, now: datetime) -> dict[str, Any]:
 
 
 def _want(state: Incoming) -> Want:
-    linked = state.item.account.linked
-    counted = not before_count(state.order.placed_at, linked.stock_since)
+    account, known = state.item.account, state.stored
+    placed_at = state.order.placed_at or state.item.received_at
+    # When it was placed, where it is new and placing it is what counts; else some time since we last heard of it.
+    lately = (known.changed_at if known else placed_at, state.changed_at)
+    at_once = known is None and account.count_rule.at is Lowers.ORDER
     return Want(
         merchant_id=state.key[0],
         connection_id=state.key[1],
@@ -171,15 +174,15 @@ def _want(state: Incoming) -> Want:
         order=state.order,
         intake=state.intake,
         cause=f"delivery:{state.item.claimed.delivery_id}",
-        version=state.stored.version + 1 if state.stored else 1,
-        known=state.stored is not None,
+        version=known.version + 1 if known else 1,
+        known=known is not None,
         received_at=state.item.received_at,
-        never_stock=state.item.account.never_stock,
+        never_stock=account.never_stock,
         holds=tuple(state.holds),
-        compares=state.item.account.connector.manifest.compare_and_set,
-        # Units the channel took off its own count that we did not know of before.
-        lowers=state.order.channel_lowered_stock and counted,
-        lowered_before=bool(state.stored and state.stored.lowered),
+        told=state.told,
+        rule=account.count_rule,
+        happened=(placed_at, placed_at) if at_once else lately,
+        in_counts=before_count(state.order.placed_at, account.linked.stock_since),
     )
 
 
@@ -216,6 +219,7 @@ async def _gone(tx: Connection, gone: Sequence[tuple[Item, StoredOrder]], now: d
                 cause=f"delivery:{item.claimed.delivery_id}",
                 version=known.version + 1,
                 received_at=item.received_at,
+                rule=item.account.count_rule,
             )
             for item, known in gone
         ],

@@ -33,10 +33,13 @@ class Item:
 
 @dataclass(slots=True)
 class Incoming:
-    """The newest state of one order in this slice, on its way to be stored."""
+    """The newest state of one order in this slice, on its way to be stored. *told* is the order as the channel says it
+    is; *order* also counts what we know to have left.
+    """
 
     item: Item
     order: Order
+    told: Order
     document: bytes
     changed_at: datetime
     version: Version
@@ -142,6 +145,7 @@ def _incoming(item: Item, order: Order, stored: StoredOrder | None) -> Incoming:
     return Incoming(
         item=item,
         order=order,
+        told=order,
         document=plain,
         changed_at=changed_at,
         version=Version(

@@ -11,6 +11,7 @@ from core.connector import Subscribes, TracksParcels, limits_for
 from core.errors import ChannelError, FairwayError, UsageProblem
 from core.hub import Hub
 from core.net import Line, drive
+from core.rules.own_count import check_count_rule
 from core.store import connections, schedule
 from core.usecases.track_parcels import track_parcels
 
@@ -45,7 +46,9 @@ async def link_account(
     """
     connector = hub.connector(channel)
     manifest = connector.manifest
-    limits_for(manifest, settings)  # says what is wrong with them before anything is asked
+    # Says what is wrong with them before anything is asked.
+    limits_for(manifest, settings)
+    check_count_rule(manifest, settings)
     missing = [field for field in manifest.credentials if not credentials.get(field)]
     if missing:
         raise UsageProblem(

@@ -5,7 +5,6 @@ All decisions are `core.rules`; here the rows are read once for the whole slice 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,10 +12,10 @@ from typing import Any
 from core.rules.kit_shelves import KitStock, settle_kit
 from core.rules.orders import Claim, claim_of
 from core.rules.shelves import LineStock, Shelves
-from core.rules.stock import CROSSING, LONGEST_CALL
-from core.store import levels, listings, orders, stock
-from core.store.database import Connection, Row
+from core.store import listings, orders, stock
+from core.store.database import Connection
 from core.store.stock import Entry
+from core.usecases.follow_own_counts import changes_of, follow_own_counts
 from core.usecases.order_lines import Want, WantedLine, resolve_lines, write_lines
 from core.usecases.tell_short import tell_short
 
@@ -45,14 +44,15 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
             _settle(shelves, line, preferred[line.want.connection_id])
     let_go = _let_go(wants, lines, held, shelves, preferred)
     touched = {(move.merchant_id, move.variant_id) for move in shelves.moves}
+    changes, dropped = changes_of(lines, before, wants)
     touched |= {
-        (line.want.merchant_id, line.variant_id)
-        for line in lines
-        if line.variant_id is not None and line.newly_lowered
+        (change.want.merchant_id, change.variant_id)
+        for change in changes
+        if change.moves and change.variant_id is not None
     }
     if touched:
         await stock.mark_dirty(tx, touched, now, sold=True)
-    shown = await _levels(tx, lines, now)
+    shown = await follow_own_counts(tx, lines, changes, dropped, now)
     await tell_short(tx, lines, let_go, was_short, shown=shown, now=now)
     await _write_stock(tx, wants, held.values(), shelves, now)
     await write_lines(tx, lines, before, wants)
@@ -130,40 +130,6 @@ def _let_go(
     for line in let_go:
         shelves.settle(line, Claim(0, line.shipped_total), preferred[connection[line.order_id]])
     return let_go
-
-
-async def _levels(tx: Connection, lines: Sequence[WantedLine], now: datetime) -> dict[int, Row]:
-    """The level of each listing that sold, as it was before, and the channel's own sales counted on it."""
-    wanted = sorted({(line.want.merchant_id, line.listing_id) for line in lines if line.listing_id})
-    if not wanted:
-        return {}
-    rows = await levels.lock_of_listings(tx, [pair[0] for pair in wanted], [pair[1] for pair in wanted])
-    shown: dict[int, Row] = {}
-    for row in rows:
-        shown.setdefault(row["listing_id"], row)
-    sold: dict[int, int] = defaultdict(int)
-    blind: list[tuple[int, int, datetime]] = []  # sales where the channel does not compare before it sets
-    for line in lines:
-        if line.listing_id in shown and line.newly_lowered:
-            sold[line.listing_id] += line.newly_lowered
-            placed_at = line.want.order.placed_at if line.want.order else None
-            if not line.want.compares:
-                blind.append((line.want.merchant_id, line.listing_id, placed_at or line.want.received_at))
-    crossed = await levels.written_near(tx, blind, CROSSING, LONGEST_CALL) if blind else set()
-    if sold:
-        await levels.count_own_sales(
-            tx,
-            [
-                {
-                    **dict(shown[listing]),
-                    "quantity": quantity,
-                    "maybe": shown[listing]["confirmed"] if listing in crossed else None,
-                }
-                for listing, quantity in sorted(sold.items())
-            ],
-            now,
-        )
-    return shown
 
 
 async def _write_stock(

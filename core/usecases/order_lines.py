@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from core.model.order import LineKind, Order, OrderLine
 from core.rules.intake import Intake, moves_stock
 from core.rules.kits import flatten
+from core.rules.own_count import CountRule, OwnCount, own_count
 from core.rules.shelves import LineStock
 from core.rules.skus import tidy_sku
 from core.store import kits, listings, orders
@@ -21,6 +22,8 @@ OWN_HOLDS = (
     "short_stock",
     "cancel_proposed",
 )  # found anew whenever stock is moved for an order
+NEVER = datetime.min.replace(tzinfo=UTC)
+AT_ORDER, NOTHING = CountRule(), OwnCount()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ class Want:
     """An order whose lines ask something of the shelves. *order* is None when it is gone at the channel.
 
     *known* is false for an order that was stored just now. *cause* names what made this happen: a delivery, a match;
-    with the order's *version* it names it once, also when a delivery is read again. *lowers* says that the channel has
-    taken these units off its own count; *lowered_before* that we knew; *compares* that it never lets a write wipe out a
-    sale.
+    with the order's *version* it names it once, also when a delivery is read again. *told* is the order as the channel
+    itself says it is, without what only we know to have left; *rule* how the channel keeps its own count, *happened*
+    the span in which it changed it, *in_counts* that a new order was off its count before we first looked.
     """
 
     merchant_id: int
@@ -44,9 +47,10 @@ class Want:
     never_stock: tuple[str, ...] = ()
     holds: tuple[dict[str, str], ...] = ()
     known: bool = True
-    compares: bool = True
-    lowers: bool = False
-    lowered_before: bool = False
+    told: Order | None = None
+    rule: CountRule = AT_ORDER
+    happened: tuple[datetime, datetime] = (NEVER, NEVER)
+    in_counts: bool = False
 
 
 @dataclass(slots=True)
@@ -65,18 +69,14 @@ class WantedLine:
     made_of: dict[int, int] = field(default_factory=dict)
     units: int = 1
     moves: bool = False
-    quantity_before: int = 0
+    own: OwnCount = NOTHING
     hold: dict[str, str] | None = None
     proposed: dict[str, str] | None = None
     stocks: tuple[LineStock, ...] = ()
 
     @property
-    def newly_lowered(self) -> int:
-        """Units the channel has taken off its own count since we last looked, in units of the listing."""
-        if not self.want.lowers or self.line.tracked is False:
-            return 0
-        known = self.quantity_before if self.want.lowered_before else 0
-        return max(0, self.line.units - known)
+    def key(self) -> LineKey:
+        return (self.want.order_id, self.line.line_id)
 
 
 async def resolve_lines(
@@ -94,6 +94,8 @@ async def resolve_lines(
         [(x.want.merchant_id, x.want.connection_id, x.line.channel_item_id, _sku(x)) for x in lines],
     )
     parts = await _parts(tx, lines, found)
+    said = {line.key: line.line for line in lines}
+    said |= {(w.order_id, line.line_id): line for w in wants if w.told for line in w.told.lines}
     for line, row in zip(lines, found, strict=True):
         known = before.get((line.want.order_id, line.line.line_id))
         line.listing_id, line.units = row["listing_id"], row["units"]
@@ -103,7 +105,9 @@ async def resolve_lines(
             line.made_of = {int(key): units for key, units in (known["made_of"] or {}).items()}
         elif row["variant_id"]:
             line.variant_id, line.made_of = row["variant_id"], flatten(row["variant_id"], parts)
-        line.quantity_before = known["quantity"] if known else 0
+        order = line.want.told or line.want.order
+        if order is not None and row["tracked"] is not False:
+            line.own = own_count(said[line.key], order, line.want.rule)
         line.moves = (
             moves_stock(line.line, never=line.want.never_stock)
             and row["tracked"] is not False
@@ -162,7 +166,7 @@ async def write_lines(
     """Store *lines*, say of those that are not in their order any more that they are cancelled, and keep the holds."""
     if lines:
         await orders.put_lines(tx, [_row(line) for line in lines])
-    named = {(line.want.order_id, line.line.line_id) for line in lines}
+    named = {line.key for line in lines}
     whole = {want.order_id: want.merchant_id for want in wants if want.order is not None}
     dropped = [(whole[key[0]], *key) for key in before if key[0] in whole and key not in named]
     if dropped:
@@ -195,4 +199,7 @@ def _row(line: WantedLine) -> dict[str, Any]:
         "total": line.line.total.amount if line.line.total else None,
         "needs_parcel": line.line.kind is LineKind.PRODUCT,
         "made_of": {str(component): units for component, units in line.made_of.items()} or None,
+        "lowered": line.own.lowered,
+        "unshipped": line.own.unshipped,
+        "channel_location_id": line.line.channel_location_id,
     }

@@ -16,6 +16,7 @@ from core.log import get_log
 from core.model.inventory import StockWrite, StockWritten
 from core.net import Line, drive
 from core.rules.backoff import pause_after
+from core.rules.stock import Level
 from core.store import connections, levels, schedule
 from core.store.database import Row
 from core.store.schedule import Lease, held
@@ -164,6 +165,7 @@ def _write(lease: Lease, row: Row) -> StockWrite:
         row["desired_seq"],
         row["desired"],
         row["unseen"],
+        row["unshipped"],
         # Once a value was confirmed, the same one is another write: a channel does nothing for a key it knows.
         row["confirmed_at"],
     )
@@ -171,7 +173,8 @@ def _write(lease: Lease, row: Row) -> StockWrite:
     return StockWrite(
         channel_stock_id=row["channel_stock_id"],
         channel_location_id=row["channel_location_id"],
-        desired=max(0, row["desired"] - row["unseen"]),  # what is on its way here already is sold
+        # What is on its way here already is sold; what is sold and unshipped may be part of the channel's number.
+        desired=Level(row["predicted"], row["unseen"], row["unshipped"]).number(row["desired"]),
         predicted=row["predicted"],
         maybe=row["maybe"],
         key=f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}",
@@ -231,7 +234,7 @@ async def _write_back(
     freed = {
         (lease.merchant_id, row["variant_id"])
         for row in confirmed
-        if row["strict"] and row["possible"] > row["written"] + row["unseen"]
+        if row["strict"] and row["possible"] > row["written"] + row["unseen"] - row["unshipped"]
     }
     async with hub.database.transaction([lease.merchant_id]) as tx:
         if freed:

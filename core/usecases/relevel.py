@@ -55,7 +55,7 @@ def _row(one: Levelled, *, sold: bool) -> dict[str, Any]:
     """What is written about a level. *sold* says that nothing but sales made it be levelled."""
     rule, desired = one.standing.rule, one.wish.quantity
     stopped = rule.stop_sell is not None
-    shows = Level(one.row["predicted"], one.row["unseen"]).predicted
+    shows = _level(one.row).sells
     return {
         **dict(one.row),
         "desired": desired,
@@ -70,13 +70,16 @@ def _row(one: Levelled, *, sold: bool) -> dict[str, Any]:
 
 def _to_tell(row: Mapping[str, Any]) -> bool:
     """Whether the channel may have to be told; the store decides under the row's lock."""
-    level = Level(row["predicted"], row["unseen"])
     return (
         row["maybe"] is not None
-        or not level.settled(row["desired"])
+        or not _level(row).settled(row["desired"])
         or row["desired"] != row["before"]
         or (row["strict"] and row["possible"] > row["desired"])
     )
+
+
+def _level(row: Mapping[str, Any] | Row) -> Level:
+    return Level(row["predicted"], row["unseen"], row["unshipped"])
 
 
 async def _still_true(

@@ -55,8 +55,8 @@ async def _settle(hub: Hub, merchant_id: int, order_ids: list[int]) -> int:
                     received_at=row["stored_at"],
                     never_stock=account.never_stock,
                     holds=tuple(holds),
-                    lowers=row["lowered"],
-                    lowered_before=row["lowered"],
+                    told=said,
+                    rule=account.count_rule,
                 )
             )
         if wants:

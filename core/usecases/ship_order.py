@@ -187,7 +187,8 @@ async def _book_out(
     document: dict[str, Any] = decode(account.box.open(row["document"], owner))
     left = (await orders.units_left(tx, [merchant_id], [order_id])).get(order_id, {})
     now_left = {line_id: left.get(line_id, 0) + chosen.get(line_id, 0) for line_id in {*left, *chosen}}
-    order = with_shipped(Order.model_validate(document), now_left)
+    said = Order.model_validate(document)
+    order = with_shipped(said, now_left)
     await orders.mark_shipped(tx, merchant_id, order_id, str(order.fulfillment_status), now)
     await orders.add_events(
         tx,
@@ -217,8 +218,8 @@ async def _book_out(
                 received_at=row["stored_at"],
                 never_stock=account.never_stock,
                 holds=tuple(holds),
-                lowers=row["lowered"],
-                lowered_before=row["lowered"],
+                told=said,
+                rule=account.count_rule,
             )
         ],
         now,

@@ -70,7 +70,7 @@ async def tell_short(
             connection_id=line.want.connection_id,
             placed_at=line.want.order.placed_at,
             received_at=line.want.received_at,
-            level=Level(level["predicted"], level["unseen"]) if level else None,
+            level=Level(level["predicted"], level["unseen"], level["unshipped"]) if level else None,
             confirmed_at=level["confirmed_at"] if level else None,
             pushes=(line.want.merchant_id, line.want.connection_id) in pushing,
             competitors=[*rivals[variant], *in_slice[variant]],

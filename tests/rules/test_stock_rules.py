@@ -11,7 +11,7 @@ from core.rules.stock import (
     Level,
     Pick,
     Shelf,
-    after_own_sale,
+    after_own_count,
     allocate,
     desired_level,
     give_back,
@@ -66,18 +66,18 @@ def test_a_listing_may_sell_what_is_free_less_the_buffer(free: int, buffer: int)
     assert 0 <= desired_level(free, buffer) <= max(0, free)
 
 
-@given(st.integers(-50, 50), units, units)
-def test_own_sales_eat_unseen_units_first_and_their_sum_goes_down_by_the_sale(
-    predicted: int, unseen: int, sold: int
+@given(st.integers(-50, 50), units, st.integers(-50, 50))
+def test_what_a_channel_takes_off_eats_unseen_units_first_and_the_sum_goes_down_by_it(
+    predicted: int, unseen: int, lowered: int
 ) -> None:
-    after = after_own_sale(Level(predicted, unseen), sold)
+    after = after_own_count(Level(predicted, unseen), lowered)
 
-    assert after.unseen == max(0, unseen - sold)
-    assert (after.predicted or 0) + after.unseen == predicted + unseen - sold
+    assert after.unseen == (max(0, unseen - lowered) if lowered > 0 else unseen)
+    assert (after.predicted or 0) + after.unseen == predicted + unseen - lowered
 
 
-def test_a_listing_nobody_looked_at_predicts_nothing() -> None:
-    assert after_own_sale(Level(), 3) == Level()
+def test_a_listing_nobody_looked_at_predicts_nothing_but_knows_its_own_unshipped_units() -> None:
+    assert after_own_count(Level(), 3, 2) == Level(unshipped=2)
     assert not Level().settled(0)
 
 

@@ -37,8 +37,8 @@ INSERT INTO fetches (merchant_id, connection_id, channel_order_id, reason, wante
   VALUES ({m}, {m}, '1', 'r', now(), now());
 INSERT INTO unread_fields VALUES ({m}, {m}, 't', '/x', 1, {m});
 INSERT INTO orders (merchant_id, order_id, connection_id, channel_order_id, changed_at, stored_at, version,
-    delivery_id, intake, fulfillment_status, holds, flags, lowered, document_hash, document)
-  VALUES ({m}, {m}, {m}, '1', now(), now(), 1, {m}, 'ship', 'unfulfilled', '[]', '{{}}', false, 'h', 'd');
+    delivery_id, intake, fulfillment_status, holds, flags, document_hash, document)
+  VALUES ({m}, {m}, {m}, '1', now(), now(), 1, {m}, 'ship', 'unfulfilled', '[]', '{{}}', 'h', 'd');
 INSERT INTO order_lines (merchant_id, order_id, line_id, position, title, moves_stock, quantity,
   quantity_cancelled,
     quantity_fulfilled, quantity_returned) VALUES ({m}, {m}, '1', 0, 't', true, 1, 0, 0, 0);

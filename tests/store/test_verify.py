@@ -23,8 +23,8 @@ INSERT INTO connections (merchant_id, connection_id, channel, name, account, sto
 INSERT INTO deliveries (merchant_id, delivery_id, connection_id, topic, via, dedupe_key, body, received_at)
   VALUES (1, 1, 1, 't', 'webhook', 'k', 'sealed', now());
 INSERT INTO orders (merchant_id, order_id, connection_id, channel_order_id, changed_at, stored_at, version,
-    delivery_id, intake, fulfillment_status, holds, flags, lowered, document_hash, document)
-  VALUES (1, 1, 1, '1', now(), now(), 1, 1, 'ship', 'unfulfilled', '[]', '{}', false, 'h', 'd');
+    delivery_id, intake, fulfillment_status, holds, flags, document_hash, document)
+  VALUES (1, 1, 1, '1', now(), now(), 1, 1, 'ship', 'unfulfilled', '[]', '{}', 'h', 'd');
 INSERT INTO order_events (merchant_id, order_id, version, kind, delivery_id, recorded_at)
   VALUES (1, 1, 1, 'order_placed', 1, now());
 INSERT INTO variants (merchant_id, variant_id, sku) VALUES (1, 1, 'S');
@@ -165,6 +165,7 @@ DAMAGE = {
         VALUES (1, 1, 1, 't', '[{"code": "c", "message": "m"}]', 1, now());
         INSERT INTO todo (merchant_id, delivery_id, connection_id) VALUES (1, 1, 1)""",
     "level_untold_but_not_pending": "UPDATE listing_levels SET desired = 4",
+    "unshipped_disagrees_with_orders": "UPDATE order_lines SET unshipped = 2",
     "level_of_another_variant": "UPDATE listing_levels SET variant_id = NULL",
     "confirmed_beyond_desired": "UPDATE listing_levels SET confirmed_seq = 2",
     "checkpoint_moved_back": "UPDATE checkpoint_log SET finished_until = '2026-11-24 11:00Z' WHERE epoch = 1",
