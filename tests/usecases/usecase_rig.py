@@ -152,6 +152,10 @@ class Rig:
     first: int = 0
     second: int = 0
     carrier: int = 0
+    opened_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.opened_at = self.clock()
 
     async def open(self, name: str = "Mia") -> None:
         async with self.hub.database.transaction([]) as tx:
@@ -218,7 +222,7 @@ class Rig:
 
     def order(self, number: int, *lines: tuple[str, int], minute: int = 0, **more: Any) -> dict[str, Any]:
         """An order placed now, in the state it had *minute* minutes later."""
-        start = datetime(2026, 11, 24, 11, 0, tzinfo=self.clock().tzinfo)
+        start = self.opened_at - timedelta(hours=1)
         changed = more.pop("changed", start + timedelta(minutes=minute))
         return order(number, *lines, changed=changed, placed=more.pop("placed", start), **more)
 
