@@ -145,6 +145,8 @@ def shortage_cause(shortage: Mapping[str, Any], names: Mapping[int, str]) -> str
     here = names.get(shortage["connection_id"], "this channel")
     there = names.get(cause.get("competing_connection") or 0, "another channel")
     match cause.get("kind"):
+        case "sold_ahead":
+            return f"{here} may sell it before the units are there: the order waits for them."
         case "not_pushed":
             return f"{here} sold what it believed it had: its stock push is off, so it was never told."
         case "count" if cause.get("lowered_by"):

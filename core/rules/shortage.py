@@ -29,9 +29,11 @@ def explain(
     confirmed_at: datetime | None,
     pushes: bool,
     competitors: Sequence[Competitor],
+    ahead: bool = False,
 ) -> dict[str, Any]:
     """The cause of a shortage as plain data. *kind* is one of
 
+    - `sold_ahead`: the merchant lets this listing sell before the units are there;
     - `not_pushed`: nobody allowed us to tell this channel what it may sell;
     - `count`: nobody else took the units: there were fewer than this channel believed;
     - `channel_lag`: the competing sale reached us only after this order was placed;
@@ -40,7 +42,9 @@ def explain(
     rivals = [rival for rival in competitors if rival.connection_id != connection_id]
     rival = max(rivals, key=lambda r: r.received_at, default=None)
     placed = placed_at or received_at
-    if not pushes:
+    if ahead:
+        kind = "sold_ahead"
+    elif not pushes:
         kind = "not_pushed"
     elif rival is None:
         kind = "count"

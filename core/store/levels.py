@@ -75,12 +75,24 @@ async def lock_of_listings(tx: Connection, merchants: Sequence[int], listings: S
     """The levels of listings given as parallel arrays, locked in key order."""
     return await tx.fetch(
         """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.predicted, ll.unseen,
-             ll.unshipped, ll.desired, ll.desired_at, ll.confirmed, ll.confirmed_at
+             ll.unshipped, ll.desired, ll.desired_at, ll.confirmed, ll.confirmed_at, ll.ahead
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, listing_id)
            JOIN listing_levels ll USING (merchant_id, listing_id)
            ORDER BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id FOR UPDATE OF ll""",
         merchants,
         listings,
+    )
+
+
+async def sell_ahead(tx: Connection, sold: Sequence[tuple[int, int, int]]) -> None:
+    """(merchant, listing, units): sold before they are there, so that many fewer may be until it is levelled anew."""
+    await tx.execute(
+        """UPDATE listing_levels ll SET ahead = ll.ahead - r.q
+           FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS r (m, l, q)
+           WHERE ll.merchant_id = r.m AND ll.listing_id = r.l""",
+        [row[0] for row in sold],
+        [row[1] for row in sold],
+        [row[2] for row in sold],
     )
 
 

@@ -413,7 +413,7 @@ CREATE TABLE incident_lines (            -- the order lines an incident's units 
   line_id      text NOT NULL,
   missing      integer NOT NULL CHECK (missing >= 0),  -- units, now
   policy       text NOT NULL CHECK (policy IN ('ask', 'backorder', 'other_location', 'cancel')),
-  decided_by   text NOT NULL DEFAULT '',  -- 'policy', or a person; '': nobody yet
+  decided_by   text NOT NULL DEFAULT '',  -- 'policy', 'listing rule', or a person; '': nobody
   decided_at   timestamptz,
   why          text NOT NULL DEFAULT '',
   PRIMARY KEY (merchant_id, incident_id, order_id, line_id),

@@ -129,7 +129,7 @@ def _key(holder: Row) -> tuple[int, str, int, int]:
 async def carry_out(tx: Connection, merchant_id: int, plan: Plan, now: datetime, *, by: str) -> None:
     """Do what *plan* says, whose orders and stock rows are locked. *by* is "policy" or a person."""
     if plan.hands:
-        await hand_over(tx, merchant_id, plan.hands, now, actor=by)
+        await hand_over(tx, merchant_id, plan.hands, now, actor="hub" if by == "policy" else by)
     rows = [{"merchant_id": merchant_id, **row} for row in plan.decisions]
     await incidents.decide(tx, rows, by, now)
     await hold_short(tx, merchant_id, sorted({row["order_id"] for row in rows}))

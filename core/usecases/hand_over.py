@@ -92,6 +92,7 @@ async def hand_over(
                 cause=hand.cause,
                 op_key=f"hand:{once}:{number}",
                 order_id=hand.order_id,
+                actor=actor,
             )
         )
     await stock.post(tx, entries, now)

@@ -24,7 +24,8 @@ class Short:
 
     *oversold* are those missing since it came, *cause* says how (`core.rules.shortage`). Where it misses more than
     before, an incident of *kind* at *location_id* (0: anywhere) says so; where it misses less, *because* says why.
-    *gave* says that it gave its units to another order: then no unit more is missing than before.
+    *gave* says that it gave its units to another order: then no unit more is missing than before. *policy* is what a listing
+    rule has decided, whatever the merchant wants of shortages else.
     """
 
     merchant_id: int
@@ -39,6 +40,7 @@ class Short:
     location_id: int = 0
     because: str = ""
     gave: bool = False
+    policy: str = ""
 
     @property
     def line(self) -> LineOf:
@@ -114,6 +116,8 @@ async def _grow(tx: Connection, more: Sequence[tuple[Short, int]], now: datetime
 
 def _decided(policies: Policies, short: Short, now: datetime) -> dict[str, Any]:
     """A policy that needs no further choice is the decision: to wait, or to look elsewhere."""
+    if short.policy:
+        return {"policy": short.policy, "decided_by": "listing rule", "decided_at": now}
     policy = policies.of(short.merchant_id, short.connection_id)
     settled = policy in ("backorder", "other_location")
     return {

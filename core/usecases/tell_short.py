@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from core.rules.shelves import LineStock
 from core.rules.shortage import Competitor, explain
 from core.rules.stock import Level
-from core.store import connections, incidents, stock
+from core.store import connections, incidents, levels, stock
 from core.store.database import Connection, Row
 from core.usecases.order_lines import WantedLine, proposal, short_hold
 from core.usecases.record_shortages import Short, record_shortages
@@ -57,6 +57,7 @@ async def tell_short(
             name = line.line.sku or line.line.title
             line.hold = short_hold(line.position, missing, name, kit=bool(line.made_of))
     await _propose_again(tx, lines)
+    ahead = await _sold_ahead(tx, lines, shown)
     rows = [
         _short(part, 0, because="the order does not want them any more")
         for part in let_go
@@ -74,10 +75,38 @@ async def tell_short(
             confirmed_at=level["confirmed_at"] if level else None,
             pushes=(line.want.merchant_id, line.want.connection_id) in pushing,
             competitors=[*rivals[variant], *in_slice[variant]],
+            ahead=id(line) in ahead,
         )
-        rows.append(_short(part, line.want.connection_id, part.missed, cause, because=_because(line)))
+        rows.append(
+            _short(
+                part,
+                line.want.connection_id,
+                part.missed,
+                cause,
+                because=_because(line),
+                ahead=id(line) in ahead,
+            )
+        )
     if rows:
         await record_shortages(tx, rows, now)
+
+
+async def _sold_ahead(tx: Connection, lines: Sequence[WantedLine], shown: dict[int, Row]) -> set[int]:
+    """Those of *lines* (by identity) whose missing units their listing was allowed to sell before they are there."""
+    left = {listing_id: level["ahead"] for listing_id, level in shown.items()}
+    sold: Counter[tuple[int, int]] = Counter()
+    found = set()
+    for line in lines:
+        missing = max(
+            (-(-part.missed // line.made_of.get(part.variant_id, 1)) for part in line.stocks), default=0
+        )
+        if line.listing_id is not None and 0 < missing <= left.get(line.listing_id, 0):
+            left[line.listing_id] -= missing
+            sold[line.want.merchant_id, line.listing_id] += missing
+            found.add(id(line))
+    if sold:
+        await levels.sell_ahead(tx, [(*listing, units) for listing, units in sorted(sold.items())])
+    return found
 
 
 async def _propose_again(tx: Connection, lines: Sequence[WantedLine]) -> None:
@@ -115,6 +144,7 @@ def _short(
     cause: dict[str, Any] | None = None,
     *,
     because: str,
+    ahead: bool = False,
 ) -> Short:
     return Short(
         merchant_id=part.merchant_id,
@@ -126,4 +156,5 @@ def _short(
         oversold=oversold,
         cause=cause or {},
         because=because,
+        policy="backorder" if ahead else "",
     )

@@ -45,7 +45,7 @@ def test_units_taken_back_from_an_order_are_said_with_the_reason() -> None:
     assert "worth less" in said[1]
 
 
-@pytest.mark.parametrize("kind", ["not_pushed", "count", "channel_lag", "our_lag", None])
+@pytest.mark.parametrize("kind", ["not_pushed", "count", "channel_lag", "our_lag", "sold_ahead", None])
 def test_every_cause_of_a_shortage_has_words(kind: str | None) -> None:
     row = {"connection_id": 1, "cause": {"kind": kind, "competing_connection": 2} if kind else {}}
 

@@ -6,6 +6,8 @@ import pytest
 from incidents_rig import IncidentRig
 from usecase_rig import MUG
 
+from core.rules.offers import Allowance, ListingRule
+from core.store.listing_rules import Scope, put_rule
 from core.usecases.count_stock import Counted, count_stock
 from core.usecases.relevel import relevel
 from core.usecases.settle_incidents import settle_incidents
@@ -202,3 +204,27 @@ async def test_many_orders_short_at_once_are_settled_so_that_the_costliest_keep_
     assert await market.held() == {"5": 1, "6": 1, "7": 1}
     assert set(await market.lines()) == {"1", "2", "3", "4"}
     assert {(policy, by) for _, policy, by in (await market.lines()).values()} == {("cancel", "policy")}
+
+
+async def test_what_a_listing_may_sell_ahead_waits_whatever_the_policy_says(market: IncidentRig) -> None:
+    """The merchant cancels what is oversold, and lets the own shop sell three units before they are there."""
+    await market.policy("cancel")
+    await market.counted(mug=1)
+    async with market.hub.database.transaction([market.merchant_id]) as tx:
+        allowed = ListingRule(backorder=Allowance(up_to=3))
+        await put_rule(
+            tx, market.merchant_id, Scope(connection_id=market.first), allowed, "Mia", market.clock()
+        )
+    await relevel(market.hub)
+
+    await market.sold(1, 3)
+    await market.sold(2, 2)
+    await market.work()
+
+    assert await market.lines() == {"1": (2, "backorder", "listing rule"), "2": (2, "cancel", "policy")}
+    assert [await market.holds(number) for number in (1, 2)] == [
+        {"short_stock"},
+        {"short_stock", "cancel_proposed"},
+    ]
+    kinds = await market.admin.fetch("SELECT cause ->> 'kind' FROM shortages ORDER BY order_id")
+    assert [row[0] for row in kinds] == ["sold_ahead", "not_pushed"]
