@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +13,9 @@ from core.store.database import RETRYABLE
 from core.usecases.drain import SLICE, drain
 from core.usecases.fetch_orders import fetch_orders, next_fetch
 from core.usecases.fill_shortages import fill_shortages
+from core.usecases.hold_back import hold_back
 from core.usecases.lease import run_due
+from core.usecases.measure import measure
 from core.usecases.probe import next_probe, probe
 from core.usecases.pull_catalog import next_catalog, pull_catalog
 from core.usecases.pull_orders import next_pull, pull_orders
@@ -25,7 +28,7 @@ from core.usecases.sweep import sweep
 from core.usecases.take_back import take_back_found
 
 SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
-SWEEP_EVERY_S = 3600.0
+EVERY_S = {"measure": 120.0, "sweep": 3600.0}  # nobody rings for these, and they are not for every round
 
 log = get_log("jobs")
 
@@ -70,6 +73,13 @@ async def _probe(hub: Hub) -> bool:
     return bool(await run_due(hub, "probe", probe, next_probe))
 
 
+async def _measure(hub: Hub) -> bool:
+    if await measure(hub):
+        return True
+    await hold_back(hub)
+    return False
+
+
 KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
     "drain": _drain,
     "relevel": _relevel,
@@ -79,6 +89,7 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
     "catalog": _catalog,
     "effect": _effect,
     "probe": _probe,
+    "measure": _measure,
     "sweep": sweep,
 }
 
@@ -90,7 +101,7 @@ class Worker:
         self._hub = hub
         self._busy = {kind: asyncio.Lock() for kind in KINDS}
         self._down = False
-        self._swept_at = -SWEEP_EVERY_S
+        self._looked_at = dict.fromkeys(EVERY_S, -math.inf)
 
     async def spell(self, kind: str) -> None:
         """Do *kind* until nothing is due or the spell is over. A ring during a spell is not lost: it runs after."""
@@ -119,11 +130,11 @@ class Worker:
             self._down = False
 
     def _kinds(self) -> list[str]:
-        """What is looked for now: all kinds, but what is old is swept once an hour."""
-        if time.monotonic() - self._swept_at < SWEEP_EVERY_S:
-            return [kind for kind in KINDS if kind != "sweep"]
-        self._swept_at = time.monotonic()
-        return list(KINDS)
+        """What is looked for now: all kinds but those whose time has not come again."""
+        now = time.monotonic()
+        due = [kind for kind in KINDS if now - self._looked_at.get(kind, -math.inf) >= EVERY_S.get(kind, 0)]
+        self._looked_at |= {kind: now for kind in due if kind in EVERY_S}
+        return due
 
     async def patrol(self, pause: Callable[[], float], stopped: asyncio.Event) -> None:
         """Look again and again, *pause()* seconds apart, until *stopped*."""

@@ -42,7 +42,8 @@ class ListingRule(Value):
 
     *percent* and *buffer* speak of the variant's units, *cap* and *minimum* of what the listing shows. Of *backorder*
     units the shelf owes, *preorder* units must be on their way. *stop_sell* and *freeze* are since when. With
-    *strict_below* a pooled listing becomes strict while fewer units than that are free.
+    *strict_below* a pooled listing becomes strict while fewer units than that are free. With *buffer_limit*, units
+    oversold in 10,000 orders that the merchant accepts, the buffer is the measured one as soon as there is one.
     """
 
     buffer: int | None = Field(default=None, ge=0)
@@ -56,6 +57,7 @@ class ListingRule(Value):
     strict_below: int | None = Field(default=None, ge=0)
     backorder: Allowance | None = None
     preorder: Allowance | None = None
+    buffer_limit: float | None = Field(default=None, ge=0)
 
     def strict(self, free: int) -> bool:
         """Whether listings share disjoint quotas while so many units are *free*."""
@@ -75,6 +77,8 @@ def merge(scopes: Iterable[ListingRule]) -> ListingRule:
     """
     said: dict[str, object] = {}
     for rule in scopes:
+        if rule.buffer is not None and rule.buffer_limit is None:
+            said.pop("buffer_limit", None)  # a narrower scope wants its own number
         for name in rule.model_fields_set:
             value = getattr(rule, name)
             if value is None:
@@ -141,7 +145,8 @@ def offer(
     if rule.percent is not None:
         put("percent", left() * rule.percent // 100, f"{rule.percent} %")
     if rule.buffer:
-        put("buffer", max(0, left() - rule.buffer), f"buffer {rule.buffer}")
+        measured = "" if rule.buffer_limit is None else f" (for {rule.buffer_limit:g} oversold in 10,000)"
+        put("buffer", max(0, left() - rule.buffer), f"buffer {rule.buffer}{measured}")
     if units > 1:
         put("units", left() // units, f"{units} in one")
     if quota is not None:

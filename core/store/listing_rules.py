@@ -91,6 +91,15 @@ async def rules_about(tx: Connection, merchants: Iterable[int], listings: Sequen
     ]
 
 
+async def listings_said(tx: Connection, merchant_id: int) -> list[int]:
+    """Listings with a rule of their own."""
+    rows = await tx.fetch(
+        "SELECT listing_id FROM listing_rules WHERE merchant_id = $1 AND listing_id <> 0 ORDER BY 1",
+        merchant_id,
+    )
+    return [row["listing_id"] for row in rows]
+
+
 async def tags_of(tx: Connection, variants: Iterable[tuple[int, int]]) -> dict[int, tuple[str, ...]]:
     """Variant -> its tags, for those of (merchant, variant) that have some."""
     wanted = sorted(set(variants))

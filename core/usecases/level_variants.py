@@ -9,8 +9,8 @@ from datetime import datetime
 
 from core.rules.kits import flatten
 from core.rules.levelling import Goods, Standing, Wish, level_all, pace_now
-from core.rules.offers import NO_RULE, merge
-from core.store import kits, level_facts, listing_rules
+from core.rules.offers import ListingRule, merge
+from core.store import kits, lags, level_facts, listing_rules
 from core.store.database import Connection, Row
 from core.store.level_facts import Outlet
 from core.store.listing_rules import Said
@@ -53,6 +53,8 @@ async def level_variants(tx: Connection, variants: Iterable[Pair], now: datetime
     units = await level_facts.units_of(tx, pairs)
     goods = await _goods(tx, pairs, said)
     rules = _Rules(said, tags)
+    limited = any(one.rule.buffer_limit is not None for one in said)
+    measured = await lags.measured_buffers(tx, {pair[0] for pair in pairs}, list(units)) if limited else {}
     counted = {merchant_id: _counted(of_merchant) for merchant_id, of_merchant in goods.items()}
     found: dict[int, list[tuple[Row, Standing, tuple[Said, ...]]]] = defaultdict(list)
     for row in rows:
@@ -60,7 +62,8 @@ async def level_variants(tx: Connection, variants: Iterable[Pair], now: datetime
             continue
         where = (row["merchant_id"], row["connection_id"], row["channel_location_id"])
         about = rules.about(row)
-        standing = _standing(row, units[row["listing_id"]], outlets.get(where, _NOWHERE), about, now)
+        rule = _with_measured(merge(one.rule for one in about), measured.get(row["listing_id"]))
+        standing = _standing(row, units[row["listing_id"]], outlets.get(where, _NOWHERE), rule, now)
         if counted[row["merchant_id"]].isdisjoint(
             (location, variant)
             for location in standing.locations
@@ -84,8 +87,13 @@ def _counted(goods: Goods) -> set[tuple[int, int]]:
     return {(location, variant) for location, shelf in goods.free.items() for variant in shelf}
 
 
-def _standing(row: Row, units: int, outlet: Outlet, about: Sequence[Said], now: datetime) -> Standing:
-    rule = merge(one.rule for one in about) if about else NO_RULE
+def _with_measured(rule: ListingRule, buffer: int | None) -> ListingRule:
+    if rule.buffer_limit is None or buffer is None:
+        return rule
+    return rule.model_copy(update={"buffer": buffer})
+
+
+def _standing(row: Row, units: int, outlet: Outlet, rule: ListingRule, now: datetime) -> Standing:
     return Standing(
         key=(row["merchant_id"], row["connection_id"], row["listing_id"], row["channel_location_id"]),
         variant_id=row["variant_id"],

@@ -92,6 +92,10 @@ INSERT INTO run_lines (merchant_id, run_id, at, level, message) VALUES ({m}, 1, 
 INSERT INTO listing_rules VALUES ({m}, 0, '', 0, '{{"buffer": 2}}', NULL, 'someone', now());
 INSERT INTO waves (merchant_id, connection_id, kind, listings, of_listings, held_at) VALUES ({m}, {m}, 'zero', 60, 100,
   now());
+INSERT INTO lags VALUES ({m}, {m}, 'news', now(), 3, 1);
+INSERT INTO velocities VALUES ({m}, {m}, {m}, '1 hour', now(), now(), 1, 1, 1);
+INSERT INTO measured_until VALUES ({m}, 0, now());
+INSERT INTO measured_buffers VALUES ({m}, {m}, 1, 0.1, now());
 """
 
 

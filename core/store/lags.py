@@ -1,0 +1,227 @@
+"""What was measured of sales: how long news of them took, how fast variants sell, which buffers followed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from core.rules.demand import Tally
+from core.rules.lags import BUCKETS, LagModel
+from core.store.database import Connection, Row
+
+KEPT = timedelta(days=14)
+_HALF = timedelta(days=2)  # what was measured so long ago counts half
+
+TallyKey = tuple[int, int, timedelta]  # connection, variant, half-life
+
+
+async def lock_progress(tx: Connection, merchant_id: int, now: datetime) -> Row | None:
+    """entry_id, since: how far sales of a merchant are measured; None while somebody else is at it."""
+    await tx.execute(
+        "INSERT INTO measured_until (merchant_id, entry_id, since) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING",
+        merchant_id,
+        now,
+    )
+    return await tx.fetchrow(
+        "SELECT entry_id, since FROM measured_until WHERE merchant_id = $1 FOR UPDATE SKIP LOCKED",
+        merchant_id,
+    )
+
+
+async def move_progress(tx: Connection, merchant_id: int, entry_id: int) -> None:
+    await tx.execute("UPDATE measured_until SET entry_id = $2 WHERE merchant_id = $1", merchant_id, entry_id)
+
+
+async def sales_after(
+    tx: Connection, merchant_id: int, entry_id: int, until: datetime, limit: int
+) -> list[Row]:
+    """Units first set aside for orders, known by *until*, in the order of the ledger: entry_id, variant_id, units,
+    known_at, connection_id, placed_at. What was set aside later, when stock came, is no sale.
+    """
+    return await tx.fetch(
+        """SELECT e.entry_id, e.variant_id, e.reserved_delta AS units, e.recorded_at AS known_at, o.connection_id,
+             o.placed_at
+           FROM stock_ledger e JOIN orders o USING (merchant_id, order_id)
+           WHERE e.merchant_id = $1 AND e.entry_id > $2 AND e.recorded_at <= $3 AND e.reason = 'reserve'
+             AND e.reserved_delta > 0 AND e.op_key NOT LIKE 'fill:%' AND e.op_key NOT LIKE 'hand:%'
+           ORDER BY e.entry_id LIMIT $4""",
+        merchant_id,
+        entry_id,
+        until,
+        limit,
+    )
+
+
+async def told_after(tx: Connection, merchant_id: int, sales: Sequence[Row], longest: timedelta) -> list[Row]:
+    """For each of *sales* and each other connection that shows its variant: known_at, connection_id, told_at (None where it
+    was not told within *longest*), pending.
+    """
+    return await tx.fetch(
+        """SELECT s.known_at, l.connection_id, bool_or(ll.pending) AS pending,
+             max((SELECT min(a.finished_at) FROM push_attempts a
+              WHERE a.merchant_id = $1 AND a.listing_id = l.listing_id AND a.outcome = 'ok'
+                AND a.started_at BETWEEN s.known_at AND s.known_at + $5::interval)) AS told_at
+           FROM unnest($2::bigint[], $3::bigint[], $4::timestamptz[]) WITH ORDINALITY
+             AS s (variant_id, connection_id, known_at, place)
+           JOIN listings l ON l.merchant_id = $1 AND l.variant_id = s.variant_id AND l.connection_id <> s.connection_id
+           JOIN connections c ON c.merchant_id = $1 AND c.connection_id = l.connection_id
+           JOIN listing_levels ll ON ll.merchant_id = $1 AND ll.connection_id = l.connection_id
+             AND ll.listing_id = l.listing_id
+           WHERE l.tracked AND NOT l.bundle AND c.push_stock AND c.status <> 'disconnected'
+           GROUP BY s.place, s.known_at, l.connection_id, l.listing_id""",
+        merchant_id,
+        [sale["variant_id"] for sale in sales],
+        [sale["connection_id"] for sale in sales],
+        [sale["known_at"] for sale in sales],
+        longest,
+    )
+
+
+async def add_lags(
+    tx: Connection, merchant_id: int, counts: Mapping[tuple[int, str, datetime, int], int]
+) -> None:
+    """Add measurements: (connection, kind, hour, bucket) -> how many."""
+    keys = sorted(counts)
+    await tx.execute(
+        """INSERT INTO lags (merchant_id, connection_id, kind, hour, bucket, seen)
+           SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::smallint[], $6::bigint[])
+           ON CONFLICT (merchant_id, connection_id, kind, hour, bucket) DO UPDATE SET seen = lags.seen + excluded.seen""",
+        merchant_id,
+        *([key[place] for key in keys] for place in range(4)),
+        [counts[key] for key in keys],
+    )
+
+
+async def forget_lags(tx: Connection, merchant_id: int, now: datetime) -> None:
+    """Delete what was measured too long ago to count."""
+    await tx.execute("DELETE FROM lags WHERE merchant_id = $1 AND hour < $2", merchant_id, now - KEPT)
+
+
+async def lag_models(tx: Connection, merchant_id: int, now: datetime) -> dict[int, tuple[LagModel, LagModel]]:
+    """Connection -> (news, publish) as measured, what is older counting less."""
+    rows = await tx.fetch(
+        """SELECT connection_id, kind, bucket,
+             sum(seen * power(0.5, greatest(0, extract(epoch FROM $2 - hour)) / $3))::float8 AS weight
+           FROM lags WHERE merchant_id = $1 GROUP BY 1, 2, 3""",
+        merchant_id,
+        now,
+        _HALF.total_seconds(),
+    )
+    weights: dict[tuple[int, str], list[float]] = defaultdict(lambda: [0.0] * BUCKETS)
+    for row in rows:
+        weights[row["connection_id"], row["kind"]][row["bucket"]] = row["weight"]
+    return {
+        connection_id: (
+            LagModel(tuple(weights[connection_id, "news"])),
+            LagModel(tuple(weights[connection_id, "publish"])),
+        )
+        for connection_id in sorted({row["connection_id"] for row in rows})
+    }
+
+
+async def tallies_of(tx: Connection, merchant_id: int, variants: Iterable[int]) -> dict[TallyKey, Tally]:
+    """What was counted of *variants*, by connection, variant and half-life."""
+    rows = await tx.fetch(
+        "SELECT * FROM velocities WHERE merchant_id = $1 AND variant_id = ANY ($2::bigint[])",
+        merchant_id,
+        sorted(set(variants)),
+    )
+    return {
+        (row["connection_id"], row["variant_id"], row["half_life"]): Tally(
+            row["half_life"], row["since"], row["at"], row["units"], row["orders"], row["squares"]
+        )
+        for row in rows
+    }
+
+
+async def put_tallies(tx: Connection, merchant_id: int, tallies: Mapping[TallyKey, Tally]) -> None:
+    keys = sorted(tallies)
+    found = [tallies[key] for key in keys]
+    await tx.execute(
+        """INSERT INTO velocities (merchant_id, connection_id, variant_id, half_life, since, at, units, orders, squares)
+           SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::interval[], $5::timestamptz[], $6::timestamptz[],
+             $7::float8[], $8::float8[], $9::float8[])
+           ON CONFLICT (merchant_id, variant_id, connection_id, half_life) DO UPDATE SET at = excluded.at,
+             units = excluded.units, orders = excluded.orders, squares = excluded.squares""",
+        merchant_id,
+        *([key[place] for key in keys] for place in range(3)),
+        [tally.since for tally in found],
+        [tally.at for tally in found],
+        [tally.units for tally in found],
+        [tally.orders for tally in found],
+        [tally.squares for tally in found],
+    )
+
+
+async def selling(
+    tx: Connection, merchant_id: int, skus: Sequence[str], limit: int, now: datetime
+) -> list[int]:
+    """Variants that sell, the fastest first; only those of *skus* where some are given, whether they sell or not."""
+    rows = await tx.fetch(
+        """SELECT v.variant_id FROM variants v LEFT JOIN velocities s USING (merchant_id, variant_id)
+           WHERE v.merchant_id = $1 AND CASE WHEN $2::text[] = '{}' THEN s.units > 0 ELSE v.sku = ANY ($2::text[]) END
+           GROUP BY 1
+           ORDER BY max(s.units * power(0.5, least(1000, extract(epoch FROM $4::timestamptz - s.at)
+             / extract(epoch FROM s.half_life)))) DESC NULLS LAST, 1 LIMIT $3""",
+        merchant_id,
+        list(skus),
+        limit,
+        now,
+    )
+    return [row["variant_id"] for row in rows]
+
+
+async def measured_buffers(
+    tx: Connection, merchants: Iterable[int], listings: Sequence[int]
+) -> dict[int, int]:
+    """Listing -> units to hold back, for those of *listings* that were measured."""
+    rows = await tx.fetch(
+        """SELECT listing_id, units FROM measured_buffers
+           WHERE merchant_id = ANY ($1::bigint[]) AND listing_id = ANY ($2::bigint[])""",
+        sorted(set(merchants)),
+        listings,
+    )
+    return {row["listing_id"]: row["units"] for row in rows}
+
+
+async def put_measured_buffers(
+    tx: Connection, merchant_id: int, rows: Sequence[tuple[int, int, float]], now: datetime
+) -> list[int]:
+    """These (listing, units, expected oversold) are the measured buffers of a merchant, and no others; returns the variants
+    of listings whose buffer changed.
+    """
+    where = merchant_id, [row[0] for row in rows], [row[1] for row in rows]
+    changed = await tx.fetch(
+        """SELECT DISTINCT l.variant_id
+           FROM (SELECT * FROM measured_buffers WHERE merchant_id = $1) AS b
+           FULL JOIN unnest($2::bigint[], $3::int[]) AS r (listing_id, units) USING (listing_id)
+           JOIN listings l ON l.merchant_id = $1 AND l.listing_id = coalesce(b.listing_id, r.listing_id)
+           WHERE b.units IS DISTINCT FROM r.units AND l.variant_id IS NOT NULL ORDER BY 1""",
+        *where,
+    )
+    await tx.execute(
+        "DELETE FROM measured_buffers WHERE merchant_id = $1 AND listing_id <> ALL ($2::bigint[])", *where[:2]
+    )
+    await tx.execute(
+        """INSERT INTO measured_buffers (merchant_id, listing_id, units, expected_oversold, measured_at)
+           SELECT $1, r.*, $5::timestamptz FROM unnest($2::bigint[], $3::int[], $4::float8[]) AS r
+           ON CONFLICT (merchant_id, listing_id) DO UPDATE SET units = excluded.units,
+             expected_oversold = excluded.expected_oversold, measured_at = excluded.measured_at""",
+        *where,
+        [row[2] for row in rows],
+        now,
+    )
+    return [row["variant_id"] for row in changed]
+
+
+async def names_of_listings(tx: Connection, merchant_id: int, listings: Sequence[int]) -> dict[int, Row]:
+    """Listing -> sku of its variant, connection name, title."""
+    rows = await tx.fetch(
+        """SELECT l.listing_id, v.sku, c.name AS connection, l.title FROM listings l
+           JOIN variants v USING (merchant_id, variant_id) JOIN connections c USING (merchant_id, connection_id)
+           WHERE l.merchant_id = $1 AND l.listing_id = ANY ($2::bigint[])""",
+        merchant_id,
+        listings,
+    )
+    return {row["listing_id"]: row for row in rows}

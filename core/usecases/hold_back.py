@@ -1,0 +1,150 @@
+"""Hold back: work out from what was measured how many of the last units each listing leaves to the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.hub import Hub
+from core.rules.buffers import Buffers, Outlet, limit_per_sell_out, smallest_buffers
+from core.rules.demand import HALF_LIVES, Tally, Velocity, fastest
+from core.rules.lags import LagModel
+from core.store import connections, lags, listing_rules, stock
+from core.store.database import Connection, declare
+from core.usecases.level_variants import Levelled, level_variants
+from core.usecases.run_log import recorded
+
+MOST = 2000  # variants worked out in one run, the fastest sellers first
+_UNSEEN = (LagModel(), LagModel())
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Listings that sell the same units. *limit* is what the merchant accepts in 10,000 orders, None where nothing is said
+    of it; *orders* is about how many orders sell the pool out; *fixed* are the buffers said for each listing.
+    """
+
+    variant_id: int
+    listings: tuple[int, ...]
+    outlets: tuple[Outlet, ...]
+    limited: tuple[bool, ...]
+    fixed: tuple[int, ...]
+    limit: float | None
+    orders: float
+
+    def held(self, limit: float) -> Buffers:
+        """The smallest buffers that oversell at most *limit* in 10,000 orders."""
+        return smallest_buffers(self.outlets, limit_per_sell_out(limit, self.orders))
+
+
+async def hold_back(hub: Hub) -> int:
+    """Store the buffers of all listings with a limit and have those levelled whose buffer changed; returns how many
+    pools that were.
+    """
+    now = hub.clock()
+    pools: dict[int, list[Pool]] = {}
+    async with hub.database.transaction([]) as tx:
+        merchants = await connections.merchant_ids(tx)
+    async with hub.database.transaction(merchants) as tx:
+        for merchant_id in merchants:
+            said = await listing_rules.rules_about(
+                tx, [merchant_id], await listing_rules.listings_said(tx, merchant_id)
+            )
+            if any(one.rule.buffer_limit is not None for one in said):
+                variants = await lags.selling(tx, merchant_id, [], MOST, now)
+                found = await pools_of(tx, merchant_id, variants, now)
+                pools[merchant_id] = [pool for pool in found if pool.limit is not None]
+    # Arithmetic that may take seconds: the rest of the process goes on meanwhile, and no transaction waits.
+    rows = await asyncio.to_thread(_work_out, pools)
+    async with recorded(hub, "hold_back", [], now) as (tx, about):
+        await declare(tx, {0, *merchants})
+        changed = {
+            (merchant_id, variant_id)
+            for merchant_id in merchants
+            for variant_id in await lags.put_measured_buffers(tx, merchant_id, rows.get(merchant_id, []), now)
+        }
+        if changed:
+            await stock.mark_dirty(tx, changed, now, sold=True)
+            about.counts = {"variants": len(changed)}
+    if changed:
+        await hub.wake.ring("relevel")
+    return sum(len(of_merchant) for of_merchant in pools.values())
+
+
+async def pools_of(tx: Connection, merchant_id: int, variants: Iterable[int], now: datetime) -> list[Pool]:
+    """The pools of *variants* with what was measured of their listings, in the order of *variants*."""
+    wanted = list(variants)
+    levelled: dict[int, list[Levelled]] = defaultdict(list)
+    for one in await level_variants(tx, [(merchant_id, variant_id) for variant_id in wanted], now):
+        levelled[one.standing.variant_id].append(one)
+    models = await lags.lag_models(tx, merchant_id, now)
+    tallies = await lags.tallies_of(tx, merchant_id, wanted)
+    return [
+        _pool(variant_id, levelled[variant_id], models, tallies, now)
+        for variant_id in wanted
+        if levelled[variant_id]
+    ]
+
+
+def _pool(
+    variant_id: int,
+    levelled: Sequence[Levelled],
+    models: Mapping[int, tuple[LagModel, LagModel]],
+    tallies: Mapping[lags.TallyKey, Tally],
+    now: datetime,
+) -> Pool:
+    by_listing = {one.standing.key[2]: one for one in levelled}
+    beside: dict[int, int] = defaultdict(int)  # connection -> listings that share what it sells
+    for one in by_listing.values():
+        beside[one.standing.key[1]] += 1
+    outlets, orders = [], 0.0
+    for one in by_listing.values():
+        connection_id = one.standing.key[1]
+        counted = [
+            tally
+            for half_life in HALF_LIVES
+            if (tally := tallies.get((connection_id, variant_id, half_life)))
+        ]
+        share = 1 / beside[connection_id]
+        speed = fastest(tally.velocity(now) for tally in counted) if counted else Velocity(0.0)
+        news, publish = models.get(connection_id, _UNSEEN)
+        outlets.append(
+            Outlet(
+                Velocity(speed.units_per_hour * share, speed.dispersion, speed.seen),
+                news.assured(),
+                publish.assured(),
+            )
+        )
+        orders += max((tally.aged(now).orders for tally in counted), default=0.0) * share
+    free = max(0, *(one.wish.offer.steps[0].quantity for one in levelled))
+    limits = [
+        one.standing.rule.buffer_limit
+        for one in by_listing.values()
+        if one.standing.rule.buffer_limit is not None
+    ]
+    return Pool(
+        variant_id,
+        tuple(by_listing),
+        tuple(outlets),
+        tuple(one.standing.rule.buffer_limit is not None for one in by_listing.values()),
+        tuple(one.standing.rule.buffer or 0 for one in by_listing.values()),
+        min(limits, default=None),
+        # What is there and what was sold lately: about the same all the while the pool sells out.
+        max(1.0, orders + free),
+    )
+
+
+def _work_out(pools: Mapping[int, Sequence[Pool]]) -> dict[int, list[tuple[int, int, float]]]:
+    rows: dict[int, list[tuple[int, int, float]]] = defaultdict(list)
+    for merchant_id, of_merchant in pools.items():
+        for pool in of_merchant:
+            held = pool.held(pool.limit or 0.0)
+            rows[merchant_id] += [
+                (listing_id, units, held.expected_oversold)
+                for listing_id, units, limited in zip(pool.listings, held.units, pool.limited, strict=True)
+                if limited
+            ]
+    return rows

@@ -1,0 +1,81 @@
+"""Measure: how long news of each sale took, to us and on to the other channels, and how fast each variant sells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from core.hub import Hub
+from core.rules.demand import HALF_LIVES, Tally
+from core.rules.lags import bucket_of
+from core.store import connections, lags
+from core.store.database import Connection, Row, declare
+from core.usecases.run_log import recorded
+
+SLICE = 2000  # sales measured in one transaction
+SETTLED = timedelta(minutes=2)  # a sale is looked at when the other channels have had time to be told of it
+LONGEST = timedelta(days=1)  # what came later was no news: an import, a shop that was away
+
+
+async def measure(hub: Hub) -> bool:
+    """Measure one slice of sales of each merchant; returns whether there may be more.
+
+    A slice is measured once: how far it came is stored with what was measured.
+    """
+    now = hub.clock()
+    more = False
+    async with recorded(hub, "measure", [], now) as (tx, about):
+        merchants = await connections.merchant_ids(tx)
+        await declare(tx, {0, *merchants})
+        measured = 0
+        for merchant_id in merchants:
+            done = await _measure_one(tx, merchant_id, now)
+            measured, more = measured + done, more or done == SLICE
+        if measured:
+            about.counts = {"sales": measured}
+    return more
+
+
+async def _measure_one(tx: Connection, merchant_id: int, now: datetime) -> int:
+    progress = await lags.lock_progress(tx, merchant_id, now)
+    if progress is None:
+        return 0
+    sales = await lags.sales_after(tx, merchant_id, progress["entry_id"], now - SETTLED, SLICE)
+    if not sales:
+        return 0
+    counts: Counter[tuple[int, str, datetime, int]] = Counter()
+    for sale in sales:
+        came = sale["known_at"] - sale["placed_at"] if sale["placed_at"] else None
+        if came is not None and came <= LONGEST:
+            counts[
+                sale["connection_id"], "news", _hour(sale["known_at"]), bucket_of(came.total_seconds())
+            ] += 1
+    for row in await lags.told_after(tx, merchant_id, sales, LONGEST):
+        # Where nothing was told and nothing is to be, there was nothing to say; else it takes that long at least.
+        told_at = row["told_at"] or (now if row["pending"] else None)
+        if told_at is not None:
+            took = min(LONGEST, told_at - row["known_at"]).total_seconds()
+            counts[row["connection_id"], "publish", _hour(row["known_at"]), bucket_of(took)] += 1
+    if counts:
+        await lags.add_lags(tx, merchant_id, counts)
+    await _count_sales(tx, merchant_id, sales, progress["since"])
+    await lags.forget_lags(tx, merchant_id, now)
+    await lags.move_progress(tx, merchant_id, sales[-1]["entry_id"])
+    return len(sales)
+
+
+async def _count_sales(tx: Connection, merchant_id: int, sales: Sequence[Row], since: datetime) -> None:
+    tallies = await lags.tallies_of(tx, merchant_id, {sale["variant_id"] for sale in sales})
+    for sale in sales:
+        # A clock that is ahead of ours sold nothing in our future.
+        sold_at = min(sale["placed_at"] or sale["known_at"], sale["known_at"])
+        for half_life in HALF_LIVES:
+            key = (sale["connection_id"], sale["variant_id"], half_life)
+            tally = tallies.get(key) or Tally(half_life, min(since, sold_at), sold_at)
+            tallies[key] = tally.after(sale["units"], sold_at)
+    await lags.put_tallies(tx, merchant_id, tallies)
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
