@@ -56,7 +56,6 @@ async def tell_short(
         if missing:
             name = line.line.sku or line.line.title
             line.hold = short_hold(line.position, missing, name, kit=bool(line.made_of))
-    await _propose_again(tx, lines)
     ahead = await _sold_ahead(tx, lines, shown)
     rows = [
         _short(part, 0, because="the order does not want them any more")
@@ -89,6 +88,7 @@ async def tell_short(
         )
     if rows:
         await record_shortages(tx, rows, now)
+    await _propose_again(tx, lines)  # after that: an incident that ends takes its proposal along
 
 
 async def _sold_ahead(tx: Connection, lines: Sequence[WantedLine], shown: dict[int, Row]) -> set[int]:

@@ -228,3 +228,21 @@ async def test_what_a_listing_may_sell_ahead_waits_whatever_the_policy_says(mark
     ]
     kinds = await market.admin.fetch("SELECT cause ->> 'kind' FROM shortages ORDER BY order_id")
     assert [row[0] for row in kinds] == ["sold_ahead", "not_pushed"]
+
+
+async def test_a_proposal_ends_with_its_incident_though_another_still_misses_units_of_the_order(
+    market: IncidentRig,
+) -> None:
+    await market.policy("cancel")
+    await market.counted(mug=1)
+    await market.sold(1, 3)
+    await market.work()
+    await market.policy("ask")
+    await market.counted(mug=0)
+    both = await market.holds(1)
+
+    await market.sold(1, 1, minute=1)  # what was oversold was taken out of the order
+
+    assert both == {"short_stock", "cancel_proposed"}
+    assert await market.lines() == {"1": (1, "ask", "")}
+    assert await market.holds(1) == {"short_stock"}
