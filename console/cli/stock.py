@@ -17,6 +17,11 @@ COLUMNS = ("sku", "title", "location", "on_hand", "reserved", "free")
 # name -> (module, function, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "count": ("stock_count", "count", "Book what was found on the shelves, from a CSV file."),
+    "buffers": (
+        "stock_buffers",
+        "buffers",
+        "What the last units held back save and cost, from measured sales.",
+    ),
     "kits": ("stock_kits", "kits", "Variants that are made of others: shown, defined, changed, taken back."),
 }
 

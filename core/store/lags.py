@@ -225,3 +225,11 @@ async def names_of_listings(tx: Connection, merchant_id: int, listings: Sequence
         listings,
     )
     return {row["listing_id"]: row for row in rows}
+
+
+async def skus_of(tx: Connection, merchant_id: int, skus: Sequence[str]) -> set[str]:
+    """Those of *skus* that a variant has."""
+    rows = await tx.fetch(
+        "SELECT sku FROM variants WHERE merchant_id = $1 AND sku = ANY ($2::text[])", merchant_id, list(skus)
+    )
+    return {row["sku"] for row in rows}
