@@ -64,7 +64,8 @@ class StockWrite(Value):
 
 class StockWritten(Value):
     """The outcome of one `StockWrite`. *written* is what the channel shows now, *unseen* the units it had sold
-    without our knowing. *error* (an `ErrorCode` word) with *message* in the channel's words when refused.
+    without our knowing. *error* (an `ErrorCode` word) with *message* in the channel's words when refused; with
+    *written* as well where it took that much instead: what a listing keeps that may not stand at zero.
     """
 
     channel_stock_id: str

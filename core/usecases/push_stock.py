@@ -212,18 +212,18 @@ async def _write_back(
                 "message": result.message[:300],
             }
         )
-        if code is None:
+        if result.written is not None:
             unseen = row["unseen"] + result.unseen
             confirmed.append(
                 {**dict(row), "written": result.written, "unseen": unseen, "fresh": result.unseen}
             )
             done.unseen += result.unseen
-        else:
+        if code is not None:
             refused.append(
                 {
                     **_key(row),
                     "sure": sure,
-                    "maybe": row["maybe"],
+                    "maybe": row["maybe"] if result.written is None else None,
                     "parked": code in _OF_ITEMS,
                     "desired_seq": row["desired_seq"],
                     "message": f"{code}: {result.message}"[:300],
@@ -251,7 +251,7 @@ async def _write_back(
         await levels.close_attempts(tx, lease.merchant_id, lease.connection_id, lease.epoch, attempts, now)
     if freed:
         await hub.wake.ring("relevel")
-    done.told += len(confirmed)
+    done.told += len(rows) - len(refused)
     done.refused += len(refused)
 
 

@@ -1,0 +1,1 @@
+"""Scenarios: a real hub over simulated channels for simulated hours, judged by the channels' books."""
