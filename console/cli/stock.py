@@ -12,11 +12,16 @@ from console.cli.catalog import inert
 from console.cli.show import hub_here, print_json, print_table, run
 from console.cli.table import Table
 
-COLUMNS = ("sku", "title", "location", "on_hand", "reserved", "free")
+COLUMNS = ("sku", "title", "location", "on_hand", "reserved", "free", "quarantined", "incoming")
 
 # name -> (module, function, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "count": ("stock_count", "count", "Book what was found on the shelves, from a CSV file."),
+    "count": ("stock_move", "count", "Book what was found on the shelves, by a person or a warehouse."),
+    "receive": ("stock_move", "receive", "Goods came in."),
+    "expect": ("stock_move", "expect", "Goods are on their way."),
+    "adjust": ("stock_move", "adjust", "There are more or fewer than was thought, and why."),
+    "transfer": ("stock_move", "transfer", "Goods go from one location to another."),
+    "quarantine": ("stock_move", "quarantine", "Goods are there but not to be sold, or may be after all."),
     "buffers": (
         "stock_buffers",
         "buffers",
@@ -39,7 +44,7 @@ def stock(ctx: click.Context, as_csv: bool, limit: int, as_json: bool) -> None:
     if as_json:
         print_json({"stock": rows})
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, COLUMNS)
+        writer = csv.DictWriter(sys.stdout, COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows({key: inert(value) for key, value in row.items()} for row in rows)
     else:

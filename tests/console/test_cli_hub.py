@@ -199,10 +199,10 @@ async def test_a_count_is_booked_and_shown(desk: Desk) -> None:
     as_csv = await desk.fairway("stock", "--csv")
 
     assert first.code == 0, first.err
-    assert first.json["changed"] == 2
-    assert [(row["sku"], row["on_hand"], row["free"]) for row in first.json["stock"]] == [
-        ("=LAMP", 0, 0),
+    assert first.json["changed"] == 1
+    assert [(row["sku"], row["after"]["on_hand"], row["after"]["free"]) for row in first.json["changes"]] == [
         ("MUG", 5, 5),
+        ("=LAMP", 0, 0),
     ]
     assert "0 balances changed" in again.err
     assert [row["sku"] for row in csv.DictReader(StringIO(as_csv.out))] == ["'=LAMP", "MUG"]
@@ -213,7 +213,7 @@ async def test_a_count_is_booked_and_shown(desk: Desk) -> None:
     [
         ("sku,on_hand\nMUG,5\nLAMP,-1\n", "Line 3 of"),
         ("sku,on_hand\nMUG,5\nLAMP\n", "Line 3 of"),
-        ("sku,on_hand\nMUG,5\nMUG,6\n", "counts MUG again"),
+        ("sku,on_hand\nMUG,5\nMUG,6\n", "MUG at Main is counted again"),
         ("sku,on_hand\nMUG,99999999999999999999\n", "cannot be a count"),
         ("MUG,5\n", "no column 'sku'"),
     ],
