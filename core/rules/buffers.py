@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil, floor, inf, log
 
 from core.rules.demand import Velocity
 from core.rules.lags import LagModel
 from core.rules.oversell import Lags, Race
 
+_STEP = 1.25
+_LEAST = 1e-6  # slower than a unit in a century, stricter than anything measured
 MOST = 200  # units; a buffer above would be no buffer any more
 
 
@@ -100,6 +103,25 @@ def smallest_buffers(outlets: Sequence[Outlet], limit: float) -> Buffers:
     return judged(outlets, _lowered(outlets, race, keeper, plan.units, limit), race)
 
 
+def alike(outlets: Sequence[Outlet], limit: float) -> tuple[tuple[Outlet, ...], float]:
+    """*outlets* and *limit* in steps of a quarter, towards more being held back: most pools become one of a few, so that
+    what was worked out for one serves many.
+    """
+    rounded = tuple(
+        Outlet(
+            Velocity(
+                _step_up(outlet.velocity.units_per_hour),
+                ceil(2 * outlet.velocity.dispersion) / 2,
+                _step_down(outlet.velocity.seen),
+            ),
+            outlet.news,
+            outlet.publish,
+        )
+        for outlet in outlets
+    )
+    return rounded, _step_down(limit)
+
+
 def limit_per_sell_out(oversold_per_10_000: float, orders: float) -> float:
     """The limit of one sell-out, in units, when a pool is sold in so many orders."""
     return oversold_per_10_000 * orders / 10_000
@@ -127,6 +149,14 @@ def _lowered(
         if place != keeper:
             buffers[place] = _lowest(buffers[place], partial(fits, place))
     return buffers
+
+
+def _step_up(value: float) -> float:
+    return _STEP ** ceil(log(value, _STEP) - 1e-9) if value > _LEAST else 0.0
+
+
+def _step_down(value: float) -> float:
+    return _STEP ** floor(log(value, _STEP) + 1e-9) if _LEAST < value < inf else value
 
 
 def _hours(lags: LagModel) -> Lags:

@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from core.hub import Hub
-from core.rules.buffers import Buffers, Outlet, limit_per_sell_out, smallest_buffers
+from core.rules.buffers import Buffers, Outlet, alike, limit_per_sell_out, smallest_buffers
 from core.rules.demand import HALF_LIVES, Tally, Velocity, fastest
 from core.rules.lags import LagModel
 from core.store import connections, lags, listing_rules, stock
@@ -37,7 +38,12 @@ class Pool:
 
     def held(self, limit: float) -> Buffers:
         """The smallest buffers that oversell at most *limit* in 10,000 orders."""
-        return smallest_buffers(self.outlets, limit_per_sell_out(limit, self.orders))
+        return _held(*alike(self.outlets, limit_per_sell_out(limit, self.orders)))
+
+
+@lru_cache(maxsize=4096)
+def _held(outlets: tuple[Outlet, ...], limit: float) -> Buffers:
+    return smallest_buffers(outlets, limit)
 
 
 async def hold_back(hub: Hub) -> int:

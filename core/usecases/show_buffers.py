@@ -39,8 +39,8 @@ async def show_buffers(
 
 def _shown(pool: Pool, names: Mapping[int, Row], stand_in: float) -> dict[str, Any]:
     limit = stand_in if pool.limit is None else pool.limit
-    held = pool.held(limit)
     race = race_of(pool.outlets)
+    held = judged(pool.outlets, pool.held(limit).units, race)
     fixed = [judged(pool.outlets, [units] * len(pool.outlets), race) for units in FIXED]
     return {
         "sku": names[pool.listings[0]]["sku"],

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from core.rules.buffers import (
     MOST,
     Outlet,
+    alike,
     expected_oversold,
     judged,
     limit_per_sell_out,
@@ -232,6 +233,23 @@ def test_lost_hours_are_those_in_which_the_others_sell_the_rest() -> None:
     assert lost_listing_hours(many, [0, 4, 0]) == pytest.approx(4 / 15)
     assert lost_listing_hours(many, [0, 4, 4]) == pytest.approx(2 * 4 / 10)
     assert lost_listing_hours(many, [2, 2, 2]) == pytest.approx(3 * 2 / 20)
+
+
+@settings(max_examples=40, deadline=None)
+@given(outlets, st.floats(1e-3, 0.5))
+def test_pools_made_alike_sell_no_slower_and_accept_no_more(many: list[Outlet], limit: float) -> None:
+    rounded, stricter = alike(many, limit)
+    assert limit / 1.26 <= stricter <= limit * (1 + 1e-6)
+    for before, after in zip(many, rounded, strict=True):
+        rate = before.velocity.units_per_hour
+        assert rate * (1 - 1e-6) <= after.velocity.units_per_hour <= 1.26 * rate
+        assert before.velocity.dispersion <= after.velocity.dispersion <= before.velocity.dispersion + 0.5
+        assert (after.news, after.publish) == (before.news, before.publish)
+    assert alike(rounded, stricter)[0] == rounded
+
+
+def test_what_never_sells_is_alike() -> None:
+    assert alike([outlet(0, 10)], 0)[0][0].velocity.units_per_hour == 0
 
 
 def test_a_limit_counts_the_orders_of_one_sell_out() -> None:
