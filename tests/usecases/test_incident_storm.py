@@ -16,11 +16,13 @@ from core.errors import FairwayError
 from core.rules.incidents import Policy
 from core.store.database import RETRYABLE
 from core.usecases.count_stock import Counted, count_stock
+from core.usecases.define_kits import define_kits
 from core.usecases.drain import drain
 from core.usecases.relevel import relevel
 from core.usecases.resolve_incident import resolve_incident
 
 SKUS = (MUG, TEA)
+SET = "SET"  # two mugs and a tea
 ROUNDS = 15
 
 
@@ -59,19 +61,20 @@ async def test_nothing_is_lost_or_unexplained_in_a_storm(
         hub.registry = market.hub.registry
     await market.put(await market.location("Depot"), 6)
     await market.counted(mug=5, tea=5)
+    await define_kits(market.hub, market.merchant_id, {SET: {MUG: 2, TEA: 1}})
     minutes = dict.fromkeys(range(1, 16), 0)
 
     for _ in range(ROUNDS):
         market.clock.forward(seconds=1)
         for number in chance.sample(sorted(minutes), 4):
             minutes[number] += 1
-            lines = [(sku, chance.randint(1, 3)) for sku in chance.sample(SKUS, chance.randint(1, 2))]
+            lines = [(sku, chance.randint(1, 3)) for sku in chance.sample([*SKUS, SET], chance.randint(1, 2))]
             status = chance.choice(["processing"] * 5 + ["pending", "cancelled", "completed"])
             state = market.order(number, *lines, minute=minutes[number], status=status)
             await market.deliver(state, connection=market.first if number % 3 else market.second)
         where = chance.choice([0, market.first, market.second])
         await market.policy(chance.choice(["ask", "backorder", "other_location", "cancel"]), where)
-        counts = [Counted(chance.choice(SKUS), chance.randint(0, 12))]
+        counts = [Counted(chance.choice([*SKUS, SET]), chance.randint(0, 12))]
         found = f"count {market.clock()}"
         await asyncio.gather(
             again(lambda: drain(hubs[0], limit=3)),
