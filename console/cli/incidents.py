@@ -12,7 +12,7 @@ from core.errors import Missing, UsageProblem
 
 COLUMNS = ("incident_id", "kind", "sku", "location", "missing", "orders", "waits_for", "cause", "opened_at")
 PARTY = ("order_id", "name", "connection", "units", "ship_by", "placed_at", "service")
-SHORT = (*PARTY, "policy", "decided_by", "why")
+SHORT = (*PARTY, "suggested", "policy", "decided_by", "why")
 HOLDERS = (*PARTY, "suggested", "why")
 
 # name -> (module, function, one line for --help)
@@ -73,14 +73,17 @@ def show(incident: int, as_json: bool) -> None:
         return
     facts = found.incident
     where = f" at {facts['location']}" if facts["location"] else ""
-    state = "closed" if facts["closed_at"] else f"{facts['missing']} units missing"
+    state = "closed" if facts["closed_at"] else f"{_units(facts['missing'])} missing"
     click.echo(f"Incident {incident}: {facts['kind'].replace('_', ' ')}, {facts['sku']}{where}, {state}.")
     click.echo("\nMissing from")
     print_table([asdict(party) for party in found.short], SHORT, empty="no order any more")
     click.echo("\nHeld by")
     print_table([asdict(party) for party in found.holders], HOLDERS, empty="nobody: there is not one unit")
     click.echo("\nSaid")
-    print_table(list(found.said), ("recorded_at", "kind", "actor", "detail"), empty="")
+    for event in found.said:
+        click.echo(
+            f"{event['recorded_at']:%Y-%m-%d %H:%M:%S}  {event['kind']} by {event['actor']}: {_words(event['detail'])}"
+        )
 
 
 @click.command()
@@ -118,7 +121,8 @@ def resolve(incident: int, policy: str, victim: str | None, by: str, as_json: bo
     if as_json:
         print_json(asdict(done))
         return
-    click.echo(f"{done.decided} order lines decided, {done.moved} units moved, {done.missing} still missing.")
+    lines = "1 order line" if done.decided == 1 else f"{done.decided} order lines"
+    click.echo(f"{lines} decided, {_units(done.moved)} moved, {_units(done.missing)} still missing.")
     if policy == "cancel":
         click.echo(CANCELLING)
 
@@ -167,6 +171,20 @@ def policy(
     else:
         columns = ("connection", "policy", "locations", "set_by", "set_at")
         print_table(rows, columns, empty="Nobody has said anything: a person is asked.")
+
+
+def _units(count: int) -> str:
+    return "1 unit" if count == 1 else f"{count} units"
+
+
+def _words(detail: dict[str, Any]) -> str:
+    """What an event says, for a person: "2 units of orders 4, 7: units came"."""
+    orders = detail.get("orders", [])
+    what = _units(detail["units"]) if "units" in detail else detail["policy"]
+    if orders:
+        what += f" of order{'s' if len(orders) != 1 else ''} {', '.join(map(str, orders))}"
+    why = detail.get("because") or detail.get("why")
+    return f"{what}: {why}" if why else what
 
 
 async def _locations(tx: Any, merchant_id: int, names: tuple[str, ...]) -> list[int]:

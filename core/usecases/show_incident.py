@@ -23,7 +23,7 @@ OPENED = 100  # orders whose documents are opened for the service their buyers w
 @dataclass(frozen=True, slots=True)
 class Party:
     """An order line that misses units of the incident, or holds some. *service* is what its buyer was promised, in the
-    channel's words; *suggested* are units it should go without, *why* says so or what was decided.
+    channel's words; *suggested* are units it should go without where nothing is decided yet, *why* says so or what was.
     """
 
     order_id: int
@@ -69,10 +69,11 @@ async def show_incident(hub: Hub, merchant_id: int, incident_id: int) -> Shown:
         )
         said = await incidents.history(tx, merchant_id, incident_id)
     services = {row["order_id"]: await _service(hub, merchant_id, row) for row in documents}
-    claimants = [claimant_of(row, hub.registry) for row in [*short, *holders]]
+    undecided = [row for row in short if row["decided_at"] is None]
+    claimants = [claimant_of(row, hub.registry) for row in [*undecided, *holders]]
     victims = {
         (v.claimant.order_id, v.claimant.line_id, v.claimant.location_id): v
-        for v in choose_victims(claimants, sum(row["units"] for row in short))
+        for v in choose_victims(claimants, sum(row["units"] for row in undecided))
     }
 
     def party(row: Row, *, policy: str = "", decided_by: str = "", why: str = "") -> Party:

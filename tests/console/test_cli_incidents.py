@@ -72,8 +72,9 @@ async def test_an_incident_is_shown_with_its_orders_and_who_should_go_without(
     assert (holder["order_id"], holder["units"], holder["suggested"]) == (has_it, 1, 0)
     assert short["service"] == "Overnight"
     assert [said["kind"] for said in found.json["said"]] == ["opened"]
-    assert shown.out.startswith(f"Incident {number}: oversold, {MUG}, 1 units missing.")
+    assert shown.out.startswith(f"Incident {number}: oversold, {MUG}, 1 unit missing.")
     assert "W-1" in shown.out
+    assert f"opened by hub: 1 unit of order {misses_it}" in shown.out
     assert "came later" in shown.out
 
 
@@ -95,8 +96,9 @@ async def test_a_person_gives_the_unit_to_the_other_order(desk: Desk, oversold: 
     after = (await desk.fairway("incidents", "show", str(row["incident_id"]), "--json")).json
 
     assert done.code == 0, done.err
-    assert "1 units moved, 1 still missing" in done.out
+    assert "1 unit moved, 1 unit still missing" in done.out
     assert "No channel is told" in done.out
+    assert [holder["suggested"] for holder in after["holders"]] == [0]  # it is decided
     [short] = after["short"]
     assert (short["order_id"], short["policy"], short["decided_by"]) == (has_it, "cancel", "Mia")
     assert await desk.rig.holds(1) == {"short_stock", "cancel_proposed"}
