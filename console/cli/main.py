@@ -53,6 +53,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "log": ("runs", "log", "What the jobs say, as it is said with --follow."),
     "doctor": ("doctor", "doctor", "Look at everything an operator would check, and say what to do."),
     "verify": ("verify", "verify", "Check every invariant of the stored data."),
+    "scenario": (
+        "scenario",
+        "scenario",
+        "Live through simulated hours with a real hub, judged by the books.",
+    ),
     "bench": ("bench", "bench", "Measure this machine."),
 }
 
