@@ -113,7 +113,7 @@ class Worker:
 
     async def look(self) -> None:
         """One round over all kinds; says once when the database is away and once when it is back."""
-        for kind in self._kinds():
+        for kind in self.due():
             try:
                 await self.spell(kind)
             except RETRYABLE as error:
@@ -129,7 +129,7 @@ class Worker:
             log.info("the database is back")
             self._down = False
 
-    def _kinds(self) -> list[str]:
+    def due(self) -> list[str]:
         """What is looked for now: all kinds but those whose time has not come again."""
         now = time.monotonic()
         due = [kind for kind in KINDS if now - self._looked_at.get(kind, -math.inf) >= EVERY_S.get(kind, 0)]

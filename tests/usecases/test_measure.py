@@ -19,6 +19,7 @@ from core.usecases.hold_back import hold_back, pools_of
 from core.usecases.level_variants import level_variants
 from core.usecases.measure import measure
 from core.usecases.relevel import relevel
+from jobs.work import Worker
 
 
 @pytest.fixture
@@ -224,3 +225,17 @@ async def test_a_shop_nobody_has_measured_is_taken_to_be_slow(rig: Rig) -> None:
         (pool,) = await pools_of(tx, rig.merchant_id, [await variant(rig)], rig.clock())
     assert all(outlet.publish.quantile(0.5) > 30 for outlet in pool.outlets)
     assert [outlet.velocity for outlet in pool.outlets] == [Velocity(0.0), Velocity(0.0)]
+
+
+async def test_a_worker_measures_and_holds_back_without_being_rung_for(rig: Rig) -> None:
+    for number in range(1, 21):
+        await sold(rig, number, (rig.first, rig.second)[number % 2], known_after=60)
+    rig.clock.forward(minutes=3)
+    await limit(rig, Scope(), ListingRule(buffer_limit=2))
+    worker = Worker(rig.hub)
+
+    assert "measure" in worker.due()
+    await worker.spell("measure")
+
+    assert "measure" not in worker.due()
+    assert await rig.admin.fetchval("SELECT count(*) FROM measured_buffers WHERE units > 0") == 1
