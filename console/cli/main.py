@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "incidents",
         "Units that were sold and are not there, and what becomes of their orders.",
     ),
+    "locations": ("locations", "locations", "Where stock is, whose count holds, and who sells from it."),
     "orders": ("orders", "orders", "The newest orders, or one whole."),
     "ship": ("ship", "ship", "Goods of an order left in a parcel: stock, channel and carrier follow."),
     "outbox": ("ship", "outbox", "What channels and carriers still have to be told, and what they refused."),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from core.rules.movements import Balance
-from core.store.database import Connection
+from core.store.database import Connection, Row
 
 Shelf = tuple[int, int]  # variant, location
 
@@ -81,3 +81,35 @@ async def variants_of(tx: Connection, merchant_id: int, skus: Sequence[str]) -> 
         skus,
     )
     return {row["sku"]: row["variant_id"] for row in rows}
+
+
+async def listed(
+    tx: Connection, merchant_id: int, connection_id: int, listing_ids: Sequence[int]
+) -> dict[int, Row]:
+    """Listing -> the SKU of its variant, its units, and the channel's name of its stock; matched ones only."""
+    rows = await tx.fetch(
+        """SELECT l.listing_id, v.sku, l.units, l.channel_stock_id
+           FROM listings l JOIN variants v USING (merchant_id, variant_id)
+           WHERE l.merchant_id = $1 AND l.connection_id = $2 AND l.listing_id = ANY ($3::bigint[])
+             AND l.tracked AND NOT l.bundle""",
+        merchant_id,
+        connection_id,
+        listing_ids,
+    )
+    return {row["listing_id"]: row for row in rows}
+
+
+async def held_for(
+    tx: Connection, merchant_id: int, connection_id: int, location_ids: Sequence[int]
+) -> dict[tuple[str, int], int]:
+    """(SKU, location) -> units set aside there for orders of one connection."""
+    rows = await tx.fetch(
+        """SELECT v.sku, r.location_id, sum(r.held)::int AS held FROM reservations r
+           JOIN orders o ON o.merchant_id = r.merchant_id AND o.order_id = r.order_id AND o.connection_id = $2
+           JOIN variants v ON v.merchant_id = r.merchant_id AND v.variant_id = r.variant_id
+           WHERE r.merchant_id = $1 AND r.location_id = ANY ($3::bigint[]) AND r.held > 0 GROUP BY 1, 2""",
+        merchant_id,
+        connection_id,
+        location_ids,
+    )
+    return {(row["sku"], row["location_id"]): row["held"] for row in rows}

@@ -51,7 +51,11 @@ async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, i
              array_agg(cl.location_id ORDER BY cl.location_id) AS behind,
              bool_and(c.push_stock AND c.status <> 'disconnected') AS told
            FROM connections c JOIN connection_locations cl USING (merchant_id, connection_id)
-           WHERE c.merchant_id = ANY ($1::bigint[]) GROUP BY 1, 2, 3""",
+           WHERE c.merchant_id = ANY ($1::bigint[]) GROUP BY 1, 2, 3
+           -- What a channel counts itself it is not told.
+           HAVING NOT EXISTS (SELECT FROM connection_locations x JOIN locations l USING (merchant_id, location_id)
+             WHERE (x.merchant_id, x.connection_id, x.channel_location_id)
+               = (cl.merchant_id, cl.connection_id, cl.channel_location_id) AND l.connection_id = x.connection_id)""",
         sorted(set(merchants)),
     )
     return {
@@ -60,6 +64,23 @@ async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, i
         )
         for row in rows
     }
+
+
+async def forget_untold(tx: Connection, merchant_id: int) -> None:
+    """Take back what levels wish for that are told nothing any more: no location stands behind them, or their channel
+    counts it itself. What a channel may be selling there is bound by nothing of ours.
+    """
+    await tx.execute(
+        """UPDATE listing_levels ll SET desired = NULL, pending = false
+           WHERE ll.merchant_id = $1 AND (ll.desired IS NOT NULL OR ll.pending) AND (
+             NOT EXISTS (SELECT FROM connection_locations x
+               WHERE (x.merchant_id, x.connection_id, x.channel_location_id)
+                 = (ll.merchant_id, ll.connection_id, ll.channel_location_id))
+             OR EXISTS (SELECT FROM connection_locations x JOIN locations l USING (merchant_id, location_id)
+               WHERE (x.merchant_id, x.connection_id, x.channel_location_id)
+                 = (ll.merchant_id, ll.connection_id, ll.channel_location_id) AND l.connection_id = x.connection_id))""",
+        merchant_id,
+    )
 
 
 async def free_of(tx: Connection, variants: Pairs) -> list[Row]:
