@@ -101,6 +101,8 @@ async def work_left(tx: Connection, merchants: Sequence[int], late: datetime) ->
              (SELECT count(*) FROM listing_levels l JOIN connections c USING (merchant_id, connection_id)
               WHERE l.pending AND c.push_stock AND c.status = 'active'
                 AND greatest(l.next_at, l.desired_at) < $2) AS levels,
+             (SELECT count(*) FROM listing_levels
+              WHERE desired = 0 AND parked_at IS NOT NULL AND predicted > unshipped) AS kept,
              (SELECT count(*) FROM outbox o JOIN connections c USING (merchant_id, connection_id)
               WHERE o.status = 'pending' AND c.status = 'active' AND o.next_at < $2) AS effects,
              (SELECT count(*) FROM outbox WHERE status = 'rejected') AS rejected,

@@ -74,6 +74,8 @@ _QUEUES = (  # column of `doctor.work_left`, name, what it means, what to do
     ("dirty", "levels to compute", "variants wait to be levelled", "Is a worker running? See its log."),
     ("fetches", "orders to look at", "orders wait to be fetched", "See `fairway connections` and the worker's log."),
     ("levels", "levels to tell", "listings show another stock than they should", "See the worker's log for the refusal."),
+    ("kept", "zero", "listings stay on sale with nothing there: their channel refuses zero",
+     "`fairway catalog` shows what to switch on at the channel."),
     ("effects", "outbox", "shipments and trackings wait to be told", "See `fairway outbox`."),
     ("rejected", "refused", "were refused by their channel", "See `fairway outbox`."),
     ("parked", "parked", "deliveries wait for a person", "See `fairway parked`."),

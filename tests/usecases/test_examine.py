@@ -57,7 +57,7 @@ async def test_a_hub_that_is_well_has_no_finding_but_its_missing_processes(hub: 
     found = {**await of_database(hub), **await of_work(hub)}
 
     assert {check for check, item in found.items() if item.state is not State.OK} == {"web", "worker"}
-    assert len(found) == 8 + 14
+    assert len(found) == 8 + 15
 
 
 @pytest.mark.parametrize(
@@ -221,6 +221,7 @@ async def test_work_that_is_left_lying_is_told_queue_by_queue(rig: Rig, hub: Hub
     long_ago = wall_clock() - old
     for sql in (
         "UPDATE listing_levels SET pending = true, desired_at = $2, next_at = $2 WHERE merchant_id = $1",
+        "UPDATE listing_levels SET desired = 0, predicted = 1, parked_at = $2 WHERE merchant_id = $1",
         "INSERT INTO dirty SELECT $1, variant_id, 1, $2 FROM variants LIMIT 1",
         "INSERT INTO fetches SELECT $1, min(connection_id), '1', 'x', $2, $2 FROM connections",
         """INSERT INTO outbox (merchant_id, connection_id, kind, entity, subject_id, op_key, key, status, error, next_at,

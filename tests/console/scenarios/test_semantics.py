@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from plain_rig import SECRET, Market, PlainRig, connector_for
 
+from core.usecases.examine_work import examine_work
 from simulators.plain import PlainShop, Semantics
 
 SKUS = ("A", "B", "C")
@@ -139,6 +140,9 @@ async def test_a_channel_that_lacks_the_setting_for_zero_is_kept_at_one_and_says
     assert (shop.sells("A"), level["predicted"], level["desired"]) == (1, 1, 0)
     assert "Switch on Keep at zero" in level["error"]
     assert level["parked_at"] is not None
+    [zero] = [finding async for finding in examine_work(rig.hub) if finding.check == "zero"]
+    assert zero.state == "warning"
+    assert zero.found.startswith("1 listings stay on sale")
     calls = len(shop.books.stock_writes)
     await rig.work(5)
     assert len(shop.books.stock_writes) == calls  # it is not asked again and again
