@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "adjust": ("stock_move", "adjust", "There are more or fewer than was thought, and why."),
     "transfer": ("stock_move", "transfer", "Goods go from one location to another."),
     "quarantine": ("stock_move", "quarantine", "Goods are there but not to be sold, or may be after all."),
+    "as-of": ("stock_history", "as_of", "What we thought was there at a moment, and what was."),
+    "history": ("stock_history", "history", "The entries of the ledger for a SKU, down to their deliveries."),
     "buffers": (
         "stock_buffers",
         "buffers",
