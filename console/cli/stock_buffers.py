@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from console.cli.show import hub_here, print_json, print_table, run
-from core.errors import Missing
+from core.errors import Missing, UsageProblem
 
 LISTING_COLUMNS = ("connection", "buffer", "per_hour", "sale_known_p50/p95", "told_p50/p95")
 COST_COLUMNS = ("buffer", "oversold_per_10,000", "hours_off_sale", "never_sold", "")
@@ -26,14 +26,23 @@ BAR = 30  # characters of the longest bar
 @click.option(
     "--most", default=10, show_default=True, type=click.IntRange(1, 1000), help="Show so many variants."
 )
+@click.option(
+    "--accept",
+    metavar="N|none",
+    help="From now on all listings hold back what keeps it to N oversold in 10,000 orders; none: no more.",
+)
+@click.option("--by", default="a person", show_default=True, help="Who says so, with --accept.")
 @click.option("--merchant", default="default", show_default=True)
 @click.option("--json", "as_json", is_flag=True)
-def buffers(sku: tuple[str, ...], limit: float, most: int, merchant: str, as_json: bool) -> None:
+def buffers(
+    sku: tuple[str, ...], limit: float, most: int, accept: str | None, by: str, merchant: str, as_json: bool
+) -> None:
     """What each listing has to hold back of the last units, how fast it sells and how late it hears of other sales.
 
-    Below it what that costs, beside fixed buffers. Without a SKU: the variants that sell fastest.
+    Below it what that costs, beside fixed buffers. Without a SKU: the variants that sell fastest. A buffer said for a
+    connection or a listing (a rule of its own) stays, whatever is accepted in general.
     """
-    pools = run(_pools(merchant, sku, limit, len(sku) or most))
+    pools = run(_pools(merchant, sku, limit, len(sku) or most, _accepted(accept), by))
     if as_json:
         print_json({"pools": pools})
         return
@@ -47,8 +56,28 @@ def buffers(sku: tuple[str, ...], limit: float, most: int, merchant: str, as_jso
         _print(pool)
 
 
-async def _pools(merchant: str, skus: tuple[str, ...], limit: float, most: int) -> list[dict[str, Any]]:
+def _accepted(text: str | None) -> tuple[float | None] | None:
+    """What --accept says: None where it was not given, (None,) where nothing is accepted any more."""
+    if text is None:
+        return None
+    if text == "none":
+        return (None,)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise UsageProblem(
+            f"--accept {text!r} is no number of units.", fix="Such as --accept 2, or --accept none."
+        )
+    return (number,)
+
+
+async def _pools(
+    merchant: str, skus: tuple[str, ...], limit: float, most: int, accept: tuple[float | None] | None, by: str
+) -> list[dict[str, Any]]:
     from core.store import connections
+    from core.usecases.accept_oversold import accept_oversold
     from core.usecases.show_buffers import show_buffers
 
     async with hub_here() as hub:
@@ -56,6 +85,8 @@ async def _pools(merchant: str, skus: tuple[str, ...], limit: float, most: int) 
             merchant_id = await connections.find_merchant(tx, merchant)
         if merchant_id is None:
             raise Missing(f"There is no merchant {merchant!r}.", fix="Name one with --merchant.")
+        if accept is not None:
+            await accept_oversold(hub, merchant_id, accept[0], by)
         return await show_buffers(hub, merchant_id, skus, limit=limit, most=most)
 
 

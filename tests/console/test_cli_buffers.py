@@ -87,6 +87,35 @@ async def test_people_see_a_table_and_bars(measured: Shell) -> None:
     assert bars["0"] == 30 > bars["5"] >= bars["measured"] == 0
 
 
+async def test_what_is_accepted_holds_back_from_then_on_until_it_is_taken_back(
+    measured: Shell, fresh: str
+) -> None:
+    admin = await asyncpg.connect(fresh)
+
+    said = await measured("stock", "buffers", "--accept", "5", "--by", "Mia", "--json")
+    held = await admin.fetch("SELECT listing_id, units FROM measured_buffers ORDER BY units")
+    rule = await admin.fetchrow("SELECT rule::text AS rule, said_by FROM listing_rules")
+    back = await measured("stock", "buffers", "--accept", "none", "--json")
+
+    (pool,) = said.json["pools"]
+    assert (pool["limit"], pool["said"]) == (5, True)
+    assert [row["units"] for row in held] == sorted(row["buffer"] for row in pool["listings"])
+    assert held[0]["units"] == 0 < held[1]["units"]
+    assert rule is not None
+    assert ("buffer_limit" in rule["rule"], rule["said_by"]) == (True, "Mia")
+    assert back.json["pools"][0]["said"] is False
+    assert await admin.fetchval("SELECT count(*) FROM measured_buffers") == 0
+    assert await admin.fetchval("SELECT count(*) FROM listing_rules") == 0
+    await admin.close()
+
+
+async def test_what_is_no_number_is_not_accepted(measured: Shell) -> None:
+    for text in ("many", "-1", "nan", "inf"):
+        said = await measured("stock", "buffers", "--accept", text)
+        assert said.code == 2
+        assert "--accept 2" in said.err
+
+
 async def test_where_nothing_was_sold_there_is_nothing_to_measure(fairway: Shell) -> None:
     said = await fairway("stock", "buffers")
     assert (said.code, said.out) == (0, "")
