@@ -103,11 +103,19 @@ async def held_now(tx: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def decide(tx: Connection, wave_id: int, decision: str, decided_by: str, now: datetime) -> Row | None:
-    """Answer an open question (released, dropped); None where there is no such one."""
+async def find(tx: Connection, wave_id: int) -> Row | None:
+    """merchant_id, connection_id, kind of an open question of the declared merchants."""
     return await tx.fetchrow(
+        "SELECT merchant_id, connection_id, kind FROM waves WHERE wave_id = $1 AND decided_at IS NULL",
+        wave_id,
+    )
+
+
+async def decide(tx: Connection, wave_id: int, decision: str, decided_by: str, now: datetime) -> None:
+    """Answer an open question: released or dropped."""
+    await tx.execute(
         """UPDATE waves SET decided_at = $4, decision = $2, decided_by = $3
-           WHERE wave_id = $1 AND decided_at IS NULL RETURNING merchant_id, connection_id, kind""",
+           WHERE wave_id = $1 AND decided_at IS NULL""",
         wave_id,
         decision,
         decided_by,
