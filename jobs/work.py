@@ -22,6 +22,7 @@ from core.usecases.pull_orders import next_pull, pull_orders
 from core.usecases.push_effects import next_effect, push_effects
 from core.usecases.push_stock import next_push, push_stock
 from core.usecases.relevel import relevel
+from core.usecases.set_rules import expire_rules
 from core.usecases.settle_incidents import settle_incidents
 from core.usecases.settle_unmapped import settle_unmapped
 from core.usecases.sweep import sweep
@@ -43,6 +44,7 @@ async def _drain(hub: Hub) -> bool:
 
 async def _relevel(hub: Hub) -> bool:
     await settle_unmapped(hub)
+    await expire_rules(hub)
     await take_back_found(hub)
     await fill_shortages(hub)
     await settle_incidents(hub)

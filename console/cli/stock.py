@@ -30,6 +30,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "What the last units held back save and cost, from measured sales.",
     ),
     "kits": ("stock_kits", "kits", "Variants that are made of others: shown, defined, changed, taken back."),
+    "rules": (
+        "stock_rules",
+        "rules",
+        "What listings may sell of what is free: buffers, caps, quotas, backorders.",
+    ),
+    "why": ("stock_why", "why", "Every number between the shelf and what each channel shows."),
+    "tag": ("stock_why", "tag", "Words for variants that rules may be about."),
+    "retry": ("stock_why", "retry", "Tell channels once more what they refused."),
 }
 
 

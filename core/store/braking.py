@@ -30,6 +30,14 @@ class Braked:
     frozen: int = 0
     silent: int = 0
 
+    def __add__(self, other: Braked) -> Braked:
+        return Braked(
+            self.listings + other.listings,
+            self.selling + other.selling,
+            self.frozen + other.frozen,
+            self.silent + other.silent,
+        )
+
 
 async def connections_in(tx: Connection, merchant_id: int, scope: Scope) -> set[tuple[int, int]]:
     """(merchant, connection) pairs with a level that *scope* is about."""
@@ -87,14 +95,14 @@ async def count(tx: Connection, merchant_id: int, scope: Scope) -> Braked:
     return Braked(**dict(row)) if row else Braked()
 
 
-async def unpark(tx: Connection, merchant_id: int, scope: Scope) -> set[tuple[int, int]]:
-    """Try again what channels refused in *scope*; returns the (merchant, connection) pairs that have some of it."""
-    rows = await tx.fetch(
+async def unpark(tx: Connection, merchant_id: int, scope: Scope) -> int:
+    """Try again what channels refused in *scope*; returns how many levels."""
+    status = await tx.execute(
         f"""UPDATE listing_levels ll SET parked_at = NULL, failures = 0, next_at = '-infinity'
-           FROM {_MINE} WHERE {_IS_MINE} AND ll.parked_at IS NOT NULL RETURNING ll.connection_id""",
+           FROM {_MINE} WHERE {_IS_MINE} AND ll.pending AND ll.failures + (ll.parked_at IS NOT NULL)::int > 0""",
         merchant_id,
         scope.connection_id,
         scope.tag,
         scope.listing_id,
     )
-    return {(merchant_id, row["connection_id"]) for row in rows}
+    return int(status.rsplit(" ", 1)[-1])

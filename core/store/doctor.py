@@ -99,13 +99,17 @@ async def work_left(tx: Connection, merchants: Sequence[int], late: datetime) ->
              (SELECT count(*) FROM fetches f JOIN connections c USING (merchant_id, connection_id)
               WHERE c.status = 'active' AND f.next_at < $2) AS fetches,
              (SELECT count(*) FROM listing_levels l JOIN connections c USING (merchant_id, connection_id)
-              WHERE l.pending AND c.push_stock AND c.status = 'active'
+              WHERE l.pending AND c.push_stock AND c.status = 'active' AND NOT l.frozen AND l.parked_at IS NULL
+                AND l.wave IS NULL
                 AND greatest(l.next_at, l.desired_at) < $2) AS levels,
              (SELECT count(*) FROM listing_levels
               WHERE desired = 0 AND parked_at IS NOT NULL AND predicted > unshipped) AS kept,
              (SELECT count(*) FROM outbox o JOIN connections c USING (merchant_id, connection_id)
               WHERE o.status = 'pending' AND c.status = 'active' AND o.next_at < $2) AS effects,
              (SELECT count(*) FROM outbox WHERE status = 'rejected') AS rejected,
+             (SELECT count(*) FROM listing_levels WHERE parked_at IS NOT NULL AND pending) AS refused_levels,
+             (SELECT count(*) FROM waves WHERE decided_at IS NULL) AS waves,
+             (SELECT count(*) FROM listing_levels WHERE frozen AND pending) AS frozen,
              (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked,
              (SELECT count(DISTINCT (merchant_id, incident_id)) FROM incident_lines
               WHERE missing > 0 AND decided_at IS NULL) AS incidents""",

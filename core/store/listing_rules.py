@@ -20,9 +20,11 @@ class Scope:
     listing_id: int = 0
 
     @property
-    def width(self) -> int:
-        """Wider scopes have lower numbers; the narrower one wins."""
-        return 3 if self.listing_id else 2 if self.tag else 1 if self.connection_id else 0
+    def words(self) -> str:
+        """What it is about, in a word: the kind of scope, with the tag where it is one."""
+        if self.listing_id:
+            return "listing"
+        return f"tag {self.tag}" if self.tag else "connection" if self.connection_id else "merchant"
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,34 @@ ALWAYS: dict[str, str] = {
     "level_of_another_variant": """
         SELECT FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
         WHERE ll.variant_id IS DISTINCT FROM l.variant_id""",
+    "level_may_sell_less_than_it_shows": """
+        SELECT FROM listing_levels WHERE possible < predicted + unseen""",
+    # Strict listings never offer more than is free, all together, whatever answers were lost. Only where units were
+    # found missing, or a rule has just made them strict, may they, and then all that is too much is being taken back.
+    "strict_listings_offer_beyond_free": """
+        WITH RECURSIVE made_of AS (
+          SELECT merchant_id, kit_id, component_id, units, 1 AS depth FROM kit_components
+          UNION ALL
+          SELECT m.merchant_id, m.kit_id, c.component_id, m.units * c.units, m.depth + 1 FROM made_of m
+          JOIN kit_components c ON c.merchant_id = m.merchant_id AND c.kit_id = m.component_id
+          WHERE m.depth < 9),  -- a kit that contains itself is another check's
+        free AS (
+          SELECT merchant_id, variant_id, greatest(0, sum(on_hand - reserved)) AS units FROM stock GROUP BY 1, 2),
+        shown AS (
+          SELECT ll.merchant_id, ll.variant_id, max(ll.ahead) AS ahead, bool_or(ll.strict) AS strict, sum(l.units *
+            CASE WHEN ll.pending THEN least(ll.possible, ll.desired) ELSE ll.possible END) AS units
+          FROM listing_levels ll JOIN listings l USING (merchant_id, listing_id) GROUP BY 1, 2),
+        drawn AS (
+          SELECT s.merchant_id, coalesce(m.component_id, s.variant_id) AS variant_id, s.ahead, s.strict,
+            EXISTS (SELECT FROM dirty d WHERE d.merchant_id = s.merchant_id AND d.variant_id = s.variant_id) AS waits,
+            CASE WHEN m.component_id IS NULL THEN s.units
+              ELSE greatest(0, s.units - coalesce(f.units, 0)) * m.units END AS units
+          FROM shown s LEFT JOIN free f USING (merchant_id, variant_id)
+          LEFT JOIN made_of m ON m.merchant_id = s.merchant_id AND m.kit_id = s.variant_id
+            AND NOT EXISTS (SELECT FROM kit_components c WHERE c.merchant_id = m.merchant_id AND c.kit_id = m.component_id))
+        SELECT FROM drawn d LEFT JOIN free f USING (merchant_id, variant_id)
+        GROUP BY d.merchant_id, d.variant_id, f.units
+        HAVING bool_or(d.strict) AND NOT bool_or(d.waits) AND sum(d.units) > coalesce(f.units, 0) + max(d.ahead)""",
     "confirmed_beyond_desired": "SELECT FROM listing_levels WHERE confirmed_seq > desired_seq",
     "checkpoint_moved_back": """
         SELECT FROM (SELECT finished_until, lag(finished_until) OVER (
@@ -226,7 +254,9 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
     "dirty_left": ("SELECT FROM dirty WHERE merchant_id = ANY (declared_merchants())", None),
     "pending_levels_left": (
         """SELECT FROM listing_levels ll JOIN connections c USING (merchant_id, connection_id)
-           WHERE ll.pending AND c.push_stock AND c.status = 'active' AND ll.next_at <= $1""",
+           WHERE ll.pending AND c.push_stock AND c.status = 'active' AND ll.next_at <= $1 AND NOT ll.frozen
+             AND ll.parked_at IS NULL AND NOT EXISTS (SELECT FROM waves w WHERE w.merchant_id = ll.merchant_id
+               AND w.connection_id = ll.connection_id AND w.kind = ll.wave AND w.decided_at IS NULL)""",
         timedelta(0),
     ),
     "effects_left": (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from core.hub import Hub
 from core.rules.offers import ListingRule
+from core.rules.skus import tidy_sku
 from core.store import braking, connections, listing_rules, schedule
 from core.store.braking import Braked
 from core.store.database import Connection
@@ -81,13 +82,23 @@ async def expire_rules(hub: Hub) -> int:
 
 
 async def retry(hub: Hub, merchant_id: int, scope: Scope) -> int:
-    """Tell channels again what they refused in *scope*; returns how many connections that is about."""
+    """Tell channels again what they refused in *scope*; returns how many levels that is about."""
     now = hub.clock()
     async with hub.database.transaction([merchant_id]) as tx:
         await schedule.ring(tx, "push", await braking.connections_in(tx, merchant_id, scope), now)
-        where = await braking.unpark(tx, merchant_id, scope)
+        count = await braking.unpark(tx, merchant_id, scope)
     await hub.wake.ring("push")
-    return len(where)
+    return count
+
+
+async def tag_variants(hub: Hub, merchant_id: int, skus: Sequence[str], tags: Sequence[str]) -> int:
+    """Give variants these tags instead of those they have; returns how many variants were found."""
+    now = hub.clock()
+    async with hub.database.transaction([merchant_id]) as tx:
+        found = await listing_rules.put_tags(tx, merchant_id, [tidy_sku(sku) for sku in skus], tags)
+        await mark_dirty(tx, {(merchant_id, variant_id) for variant_id in found}, now)
+    await hub.wake.ring("relevel")
+    return len(found)
 
 
 async def _change(

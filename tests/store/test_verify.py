@@ -44,7 +44,7 @@ INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_
       'reserve', 'c', now(), now());
 INSERT INTO reservations VALUES (1, 1, '1', 1, 1, 2, 0);
 INSERT INTO listing_levels (merchant_id, connection_id, listing_id, channel_location_id, variant_id, desired,
-    desired_seq, predicted, confirmed, confirmed_seq) VALUES (1, 1, 1, '', 1, 3, 1, 3, 3, 1);
+    desired_seq, predicted, confirmed, confirmed_seq, possible) VALUES (1, 1, 1, '', 1, 3, 1, 3, 3, 1, 3);
 INSERT INTO checkpoints VALUES (1, 1, 'orders', '2026-11-24 10:00Z', 2);
 INSERT INTO checkpoint_log VALUES (1, 1, 'orders', 1, '2026-11-24 09:00Z', now()),
   (1, 1, 'orders', 2, '2026-11-24 10:00Z', now());
@@ -167,6 +167,8 @@ DAMAGE = {
     "level_untold_but_not_pending": "UPDATE listing_levels SET desired = 4",
     "unshipped_disagrees_with_orders": "UPDATE order_lines SET unshipped = 2",
     "level_of_another_variant": "UPDATE listing_levels SET variant_id = NULL",
+    "level_may_sell_less_than_it_shows": "UPDATE listing_levels SET possible = 2",
+    "strict_listings_offer_beyond_free": "UPDATE listing_levels SET possible = 4, strict = true",
     "confirmed_beyond_desired": "UPDATE listing_levels SET confirmed_seq = 2",
     "checkpoint_moved_back": "UPDATE checkpoint_log SET finished_until = '2026-11-24 11:00Z' WHERE epoch = 1",
     "checkpoint_disagrees_with_log": "DELETE FROM checkpoint_log WHERE epoch = 2",

@@ -57,7 +57,7 @@ async def test_a_hub_that_is_well_has_no_finding_but_its_missing_processes(hub: 
     found = {**await of_database(hub), **await of_work(hub)}
 
     assert {check for check, item in found.items() if item.state is not State.OK} == {"web", "worker"}
-    assert len(found) == 8 + 15
+    assert len(found) == 8 + 18
 
 
 @pytest.mark.parametrize(
