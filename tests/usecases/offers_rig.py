@@ -130,8 +130,14 @@ class Bench(Rig):
     async def possible(self, sku: str = MUG) -> int:
         """What all shops together may be selling."""
         found = await self.admin.fetchval(
-            "SELECT sum(possible) FROM listing_levels JOIN listings USING (merchant_id, listing_id) WHERE sku = $1", sku
+            "SELECT sum(possible) FROM listing_levels JOIN listings USING (merchant_id, listing_id) WHERE sku = $1",
+            sku,
         )
+        return int(found or 0)
+
+    async def may_come_back(self) -> int:
+        """Units sold unseen that a try without an answer, coming about late, would put on sale once more."""
+        found = await self.admin.fetchval("SELECT sum(unseen) FROM listing_levels WHERE late IS NOT NULL")
         return int(found or 0)
 
     async def free(self, sku: str = MUG) -> int:

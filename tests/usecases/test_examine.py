@@ -221,7 +221,12 @@ async def test_work_that_is_left_lying_is_told_queue_by_queue(rig: Rig, hub: Hub
     long_ago = wall_clock() - old
     for sql in (
         "UPDATE listing_levels SET pending = true, desired_at = $2, next_at = $2 WHERE merchant_id = $1",
-        "UPDATE listing_levels SET desired = 0, predicted = 1, parked_at = $2 WHERE merchant_id = $1",
+        """UPDATE listing_levels SET desired = 0, predicted = 1, parked_at = $2 WHERE merchant_id = $1
+           AND listing_id = (SELECT min(listing_id) FROM listing_levels)""",
+        """UPDATE listing_levels SET frozen = $2::timestamptz < now() WHERE merchant_id = $1
+           AND listing_id = (SELECT max(listing_id) FROM listing_levels)""",
+        """INSERT INTO waves (merchant_id, connection_id, kind, listings, of_listings, held_at)
+           SELECT $1, min(connection_id), 'zero', 99, 100, $2 FROM connections""",
         "INSERT INTO dirty SELECT $1, variant_id, 1, $2 FROM variants LIMIT 1",
         "INSERT INTO fetches SELECT $1, min(connection_id), '1', 'x', $2, $2 FROM connections",
         """INSERT INTO outbox (merchant_id, connection_id, kind, entity, subject_id, op_key, key, status, error, next_at,
