@@ -19,7 +19,8 @@ class Settings:
     *lease_s* is how long a claimed piece of work belongs to a worker; *allow_private_hosts* lets connections
     point at loopback and private addresses (demo, tests, a shop in the same network). *inbound* opens what the web
     process needs (webhook secrets, bodies), *outbound* the tokens that only workers need. *unseen_patience_s* is how long
-    before a pull units must have gone missing at a channel to be given up when no order explains them.
+    before a pull units must have gone missing at a channel to be given up when no order explains them; *reconcile_every_s*
+    how often everything a channel shows is read back.
     """
 
     database_url: str
@@ -37,6 +38,7 @@ class Settings:
     pull_every_s: float = 300.0
     catalog_every_s: float = 3600.0
     unseen_patience_s: float = 120.0
+    reconcile_every_s: float = 600.0
     statement_cache: int = 256
 
 
@@ -64,6 +66,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         pull_every_s=_number(env, "FAIRWAY_PULL_EVERY_S", 300.0),
         catalog_every_s=_number(env, "FAIRWAY_CATALOG_EVERY_S", 3600.0),
         unseen_patience_s=_number(env, "FAIRWAY_UNSEEN_PATIENCE_S", 120.0),
+        reconcile_every_s=_number(env, "FAIRWAY_RECONCILE_EVERY_S", 600.0),
         # A pooler in transaction mode cannot keep prepared statements.
         statement_cache=0 if env.get("FAIRWAY_DB_PGBOUNCER") == "1" else 256,
     )

@@ -21,6 +21,7 @@ from core.usecases.pull_catalog import next_catalog, pull_catalog
 from core.usecases.pull_orders import next_pull, pull_orders
 from core.usecases.push_effects import next_effect, push_effects
 from core.usecases.push_stock import next_push, push_stock
+from core.usecases.reconcile import next_reconcile, reconcile
 from core.usecases.relevel import relevel
 from core.usecases.set_rules import expire_rules
 from core.usecases.settle_incidents import settle_incidents
@@ -63,6 +64,10 @@ async def _catalog(hub: Hub) -> bool:
     return bool(await run_due(hub, "catalog", pull_catalog, next_catalog))
 
 
+async def _reconcile(hub: Hub) -> bool:
+    return bool(await run_due(hub, "reconcile", reconcile, next_reconcile))
+
+
 async def _push(hub: Hub) -> bool:
     return bool(await run_due(hub, "push", push_stock, next_push))
 
@@ -87,6 +92,7 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
     "relevel": _relevel,
     "push": _push,
     "fetch": _fetch,
+    "reconcile": _reconcile,  # before pulls: what they find is applied before anything is settled
     "pull": _pull,
     "catalog": _catalog,
     "effect": _effect,

@@ -43,6 +43,16 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "freeze": ("brakes", "freeze", "Write no stock to channels, at once."),
     "unfreeze": ("brakes", "unfreeze", "Take a freeze back."),
     "waves": ("brakes", "waves", "Changes of many listings at once that wait for an answer."),
+    "reconcile": (
+        "reconcile",
+        "reconcile",
+        "Read back what channels show, and compare it with what they should.",
+    ),
+    "drifts": (
+        "drifts",
+        "drifts",
+        "Counts at channels that are not what they should be, and whose count is right.",
+    ),
     "orders": ("orders", "orders", "The newest orders, or one whole."),
     "ship": ("ship", "ship", "Goods of an order left in a parcel: stock, channel and carrier follow."),
     "outbox": ("ship", "outbox", "What channels and carriers still have to be told, and what they refused."),

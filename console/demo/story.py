@@ -21,8 +21,9 @@ from console.processes import Process, running
 from console.servers import Servers
 from core.errors import FairwayError
 from core.hub import Hub, open_hub
+from core.rules.stock import CROSSING
 from core.settings import read_settings
-from core.store import connections, demo_books, schedule
+from core.store import connections, demo_books, reconciles, schedule
 from core.store.database import RETRYABLE
 from core.store.migrate import migrate
 from core.usecases.count_stock import Counted, count_stock
@@ -251,20 +252,25 @@ async def _settle(demo: Demo, tell: Tell) -> None:
 
 
 async def _look_again(demo: Demo, tell: Tell) -> None:
-    """The hub reads what both shops show, as it does every hour, and gives up sales that no order explains."""
-    for _ in range(3):
-        tell("looking at what the shops show", 0.0)
+    """The hub reads back what both shops show, as it does every ten minutes, and heals what no order explains."""
+    tell("looking at what the shops show", 0.0)
+    await asyncio.sleep(CROSSING.total_seconds() + 1)  # a look proves nothing about what was just written
 
-        async def ask() -> None:
-            async with demo.hub.database.transaction([demo.merchant_id]) as tx:
-                pairs = [(demo.merchant_id, connection_id) for connection_id in demo.connection_ids]
-                await schedule.ring(tx, "catalog", pairs, demo.hub.clock())
+    async def ask() -> None:
+        async with demo.hub.database.transaction([demo.merchant_id]) as tx:
+            pairs = [(demo.merchant_id, connection_id) for connection_id in demo.connection_ids]
+            for pair in pairs:
+                await reconciles.begin(tx, *pair, "demo", demo.hub.clock())
+            await schedule.ring(tx, "reconcile", pairs, demo.hub.clock())
 
-        await _insist(ask)
-        await demo.hub.wake.ring("catalog")
-        await _rest(demo, demo.patience_s)
-        await asyncio.sleep(UNSEEN_S + 1)
-        await _settle(demo, tell)
+    async def healed() -> bool:
+        async with demo.hub.database.transaction([demo.merchant_id]) as tx:
+            return await demo_books.reconciled(tx)
+
+    await _insist(ask)
+    await demo.hub.wake.ring("reconcile")
+    await _until(healed, "what the shops show to be healed", demo.patience_s)
+    await _rest(demo, demo.patience_s)
 
 
 async def _restock(demo: Demo, tell: Tell) -> None:

@@ -168,18 +168,16 @@ def who_wins(
     policies: Mapping[tuple[int, Drift], Wins],
     connection_id: int,
     *,
-    follows: bool,
     bookable: bool,
 ) -> Wins:
     """Whose count is right where a settled difference is of *kind*. *policies* are by connection (0: all) and kind.
 
-    *follows*: the place is counted by the channel, so its count wins; *bookable*: a difference can be booked there. A lost
-    write is our own to make good; what no count can heal asks a person.
+    *bookable*: a difference can be booked where it is. A lost write is our own to make good; what no count can heal asks a
+    person.
     """
     if kind is Drift.LOST_PUSH:
         return Wins.HUB
     if kind not in DEFAULTS:
         return Wins.ASK
     said = policies.get((connection_id, kind)) or policies.get((0, kind)) or DEFAULTS[kind]
-    wins = Wins.CHANNEL if follows else said
-    return Wins.ASK if wins is Wins.CHANNEL and not bookable else wins
+    return Wins.ASK if said is Wins.CHANNEL and not bookable else said

@@ -19,6 +19,7 @@ WORK_KINDS = (
     "fetch",
     "catalog",
     "push",
+    "reconcile",
     "probe",
     "effect",
 )  # of a channel; a carrier needs only the last two

@@ -96,8 +96,19 @@ async def at_rest(tx: Connection) -> bool:
                  AND NOT EXISTS (SELECT FROM shortages JOIN stock USING (merchant_id, variant_id)
                    WHERE quantity > 0 AND on_hand > reserved)
                  AND NOT EXISTS (SELECT FROM schedule WHERE lease_until > clock_timestamp()
-                   OR (kind IN ('catalog', 'pull', 'push', 'fetch', 'effect')
+                   OR (kind IN ('catalog', 'pull', 'push', 'fetch', 'effect', 'reconcile')
                      AND (due_at <= clock_timestamp() OR failures > 0)))"""
+        )
+    )
+
+
+async def reconciled(tx: Connection) -> bool:
+    """Whether everything was read back, and nothing is left that differs or is on its way."""
+    return bool(
+        await tx.fetchval(
+            """SELECT NOT EXISTS (SELECT FROM reconciles WHERE finished_at IS NULL)
+                 AND NOT EXISTS (SELECT FROM drifts WHERE status IN ('watching', 'told'))
+                 AND NOT EXISTS (SELECT FROM listing_levels WHERE unseen > 0 OR pending)"""
         )
     )
 

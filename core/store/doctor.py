@@ -112,7 +112,8 @@ async def work_left(tx: Connection, merchants: Sequence[int], late: datetime) ->
              (SELECT count(*) FROM listing_levels WHERE frozen AND pending) AS frozen,
              (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked,
              (SELECT count(DISTINCT (merchant_id, incident_id)) FROM incident_lines
-              WHERE missing > 0 AND decided_at IS NULL) AS incidents""",
+              WHERE missing > 0 AND decided_at IS NULL) AS incidents,
+             (SELECT count(*) FROM drifts WHERE status = 'asked') AS drifts""",
         list(merchants),
         late,
     )

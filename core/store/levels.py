@@ -9,7 +9,6 @@ from typing import Any
 from core.rules.levelling import PACE_HALVES
 from core.rules.stock import LONGEST_CALL
 from core.store.database import Connection, Row, columns
-from core.store.stock import mark_dirty
 
 # How long after it was sent a write may still come about, and after which a sale counts half as much.
 _LANDS = f"interval '{LONGEST_CALL.total_seconds()} seconds'"
@@ -137,7 +136,8 @@ async def count_own(tx: Connection, rows: Sequence[dict[str, Any]], now: datetim
              pace = CASE WHEN r.sold = 0 THEN ll.pace ELSE r.sold + CASE WHEN ll.pace_at IS NULL THEN 0
                ELSE ll.pace * power(0.5, least(1000,
                  greatest(0, extract(epoch FROM $9::timestamptz - ll.pace_at))::float8 / {_HALVES_S})) END END,
-             pace_at = CASE WHEN r.sold = 0 THEN ll.pace_at ELSE $9::timestamptz END
+             pace_at = CASE WHEN r.sold = 0 THEN ll.pace_at ELSE $9::timestamptz END,
+             own_moved_at = $9::timestamptz
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::int[], $7::int[], $8::int[])
              AS r (m, c, l, loc, q, u, y, sold)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
@@ -325,34 +325,3 @@ async def next_try(tx: Connection, merchant_id: int, connection_id: int) -> date
         connection_id,
     )
     return found
-
-
-async def forget_unseen(
-    tx: Connection, merchant_id: int, connection_id: int, before: datetime, now: datetime
-) -> int:
-    """Give up on sales that were to come since *before*: a pull has shown that there are none. Returns how many
-    levels are levelled anew (somebody edited the count at the channel; the hub's count wins).
-    """
-    rows = await tx.fetch(
-        """SELECT listing_id, channel_location_id, variant_id FROM listing_levels
-           WHERE merchant_id = $1 AND connection_id = $2 AND unseen > 0 AND unseen_at < $3""",
-        merchant_id,
-        connection_id,
-        before,
-    )
-    if not rows:
-        return 0
-    variants = {(merchant_id, row["variant_id"]) for row in rows if row["variant_id"] is not None}
-    await mark_dirty(tx, variants, now, sold=True)
-    await tx.execute(
-        """UPDATE listing_levels ll SET unseen = 0, unseen_at = NULL, pending = true
-           FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)
-           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
-             AND ll.channel_location_id = r.loc AND ll.unseen_at < $5""",
-        merchant_id,
-        connection_id,
-        [row["listing_id"] for row in rows],
-        [row["channel_location_id"] for row in rows],
-        before,
-    )
-    return len(rows)

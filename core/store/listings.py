@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from core.model.inventory import ListingSeen
@@ -64,24 +64,11 @@ async def match_by_sku(tx: Connection, merchant_id: int, connection_id: int) -> 
     return int(status.rsplit(" ", 1)[-1])
 
 
-# A settled level of which nothing has moved for a while, though the channel shows something else.
-_QUIET_DRIFT = """(NOT ll.pending AND ll.maybe IS NULL AND ll.desired IS NOT NULL
-               AND ll.predicted <> excluded.predicted
-               AND greatest(ll.desired_at, ll.confirmed_at) < $6::timestamptz - $7::interval)"""
-
-
 async def put_levels(
-    tx: Connection,
-    merchant_id: int,
-    connection_id: int,
-    live: Sequence[tuple[str, str, int]],
-    now: datetime,
-    quiet: timedelta = timedelta(minutes=1),
+    tx: Connection, merchant_id: int, connection_id: int, live: Sequence[tuple[str, str, int]], now: datetime
 ) -> None:
-    """Looks at live quantities: (channel item, channel location, quantity). What is known already stays.
-
-    Where nothing has moved for *quiet* and a channel shows more than it should, it is told again; where it shows less,
-    it has sold, and the order is on its way (or a pull shows that there is none).
+    """First looks at live quantities: (channel item, channel location, quantity). What is known already stays, and is
+    compared by `core.usecases.reconcile`.
     """
     items = [row[0] for row in live]
     known = await tx.fetch(
@@ -93,7 +80,7 @@ async def put_levels(
     )
     await mark_dirty(tx, {(merchant_id, row["variant_id"]) for row in known}, now, sold=True)
     await tx.execute(
-        f"""INSERT INTO listing_levels AS ll (merchant_id, connection_id, listing_id, channel_location_id, variant_id,
+        """INSERT INTO listing_levels AS ll (merchant_id, connection_id, listing_id, channel_location_id, variant_id,
              predicted, confirmed, confirmed_at, possible)
            SELECT $1, $2, l.listing_id, r.loc, l.variant_id, r.q, r.q, $6, greatest(0, r.q)
            FROM unnest($3::text[], $4::text[], $5::int[]) AS r (item, loc, q)
@@ -101,21 +88,14 @@ async def put_levels(
            WHERE l.tracked AND NOT l.bundle
            ORDER BY l.listing_id
            ON CONFLICT (merchant_id, connection_id, listing_id, channel_location_id) DO UPDATE SET
-             variant_id = excluded.variant_id,
-             predicted = CASE WHEN ll.predicted IS NULL OR {_QUIET_DRIFT} THEN excluded.predicted ELSE ll.predicted END,
-             unseen = ll.unseen + CASE WHEN {_QUIET_DRIFT} THEN greatest(0, ll.predicted - excluded.predicted) ELSE 0 END,
-             unseen_at = CASE WHEN {_QUIET_DRIFT} AND ll.predicted > excluded.predicted
-               THEN coalesce(ll.unseen_at, $6::timestamptz) ELSE ll.unseen_at END,
-             possible = CASE WHEN ll.predicted IS NULL OR {_QUIET_DRIFT} THEN greatest(ll.possible, excluded.possible)
-               ELSE ll.possible END,
-             pending = ll.pending OR ({_QUIET_DRIFT} AND ll.predicted < excluded.predicted)""",
+             variant_id = excluded.variant_id, predicted = coalesce(ll.predicted, excluded.predicted),
+             possible = CASE WHEN ll.predicted IS NULL THEN greatest(ll.possible, excluded.possible) ELSE ll.possible END""",
         merchant_id,
         connection_id,
         [row[0] for row in live],
         [row[1] for row in live],
         [row[2] for row in live],
         now,
-        quiet,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from core.store.database import Connection
 
@@ -84,6 +85,40 @@ async def held(tx: Connection, lease: Lease) -> bool:
         lease.epoch,
     )
     return found is not None
+
+
+async def hold(tx: Connection, merchant_id: int, connection_id: int, kind: str) -> None:
+    """Keep work of *kind* of a connection from writing anything back until the transaction ends."""
+    await tx.execute(
+        "SELECT FROM schedule WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 FOR UPDATE",
+        merchant_id,
+        connection_id,
+        kind,
+    )
+
+
+async def busy(tx: Connection, merchant_id: int, connection_id: int, kind: str, now: datetime) -> bool:
+    """Whether work of *kind* of a connection is due at *now* or under way: there is no need to ring for it."""
+    found: bool | None = await tx.fetchval(
+        """SELECT due_at <= $4 OR lease_until > clock_timestamp() FROM schedule
+           WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3""",
+        merchant_id,
+        connection_id,
+        kind,
+        now,
+    )
+    return bool(found)
+
+
+async def refusals(tx: Connection, kind: str, connections: Iterable[int]) -> list[dict[str, Any]]:
+    """Of *connections*, those whose last work of *kind* failed: connection, last_error."""
+    rows = await tx.fetch(
+        """SELECT c.name AS connection, s.last_error FROM schedule s JOIN connections c USING (merchant_id, connection_id)
+           WHERE s.kind = $1 AND s.connection_id = ANY ($2::bigint[]) AND s.failures > 0 ORDER BY 1""",
+        kind,
+        list(connections),
+    )
+    return [dict(row) for row in rows]
 
 
 async def rung_meanwhile(tx: Connection, lease: Lease) -> bool:

@@ -162,6 +162,16 @@ async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: dat
     )
 
 
+async def dirty_of(tx: Connection, merchant_id: int, variants: Sequence[int]) -> set[int]:
+    """Those of *variants* that are marked to be levelled anew."""
+    rows = await tx.fetch(
+        "SELECT variant_id FROM dirty WHERE merchant_id = $1 AND variant_id = ANY ($2::bigint[])",
+        merchant_id,
+        list(variants),
+    )
+    return {row["variant_id"] for row in rows}
+
+
 async def mark_dirty(
     tx: Connection, variants: Iterable[tuple[int, int]], now: datetime, *, sold: bool = False
 ) -> None:

@@ -237,6 +237,9 @@ ALWAYS: dict[str, str] = {
     "effect_done_twice": """
         SELECT FROM effect_attempts WHERE outcome = 'ok' GROUP BY merchant_id, effect_id HAVING count(*) > 1""",
     "effect_refused_without_reason": "SELECT FROM outbox WHERE status = 'rejected' AND error = ''",
+    "drift_booked_without_entry": """
+        SELECT FROM drifts d WHERE d.healed_by = 'channel' AND d.units <> 0 AND NOT EXISTS (SELECT FROM stock_ledger l
+          WHERE l.merchant_id = d.merchant_id AND l.op_key = 'drift:' || d.drift_id)""",
     "account_linked_twice": """
         SELECT FROM connections WHERE status <> 'disconnected'
         GROUP BY channel, account HAVING count(*) > 1""",
@@ -294,8 +297,19 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
         "SELECT FROM incident_lines WHERE missing > 0 AND policy = 'cancel' AND decided_at IS NULL",
         None,
     ),
+    # Unless a person has to say what became of them.
     "unseen_sale_never_came": (
-        "SELECT FROM listing_levels WHERE unseen > 0 AND unseen_at <= $1",
+        """SELECT FROM listing_levels ll WHERE unseen > 0 AND unseen_at <= $1 AND NOT EXISTS (
+             SELECT FROM drifts d WHERE d.merchant_id = ll.merchant_id AND d.connection_id = ll.connection_id
+               AND d.listing_id = ll.listing_id AND d.channel_location_id = ll.channel_location_id
+               AND d.status IN ('asked', 'ignored'))""",
+        UNSEEN_PATIENCE,
+    ),
+    "drift_never_settled": (
+        """SELECT FROM drifts d JOIN connections c USING (merchant_id, connection_id)
+           JOIN listing_levels ll USING (merchant_id, connection_id, listing_id, channel_location_id)
+           WHERE (d.status = 'watching' OR (d.status = 'told' AND NOT ll.pending)) AND d.looked_at <= $1
+             AND c.status = 'active' AND c.push_stock""",
         UNSEEN_PATIENCE,
     ),
 }

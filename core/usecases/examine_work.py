@@ -83,6 +83,7 @@ _QUEUES = (  # column of `doctor.work_left`, name, what it means, what to do
     ("rejected", "refused", "were refused by their channel", "See `fairway outbox`."),
     ("parked", "parked", "deliveries wait for a person", "See `fairway parked`."),
     ("incidents", "incidents", "of sold units that are not there wait for a person", "See `fairway incidents`."),
+    ("drifts", "drifts", "counts that differ at a channel wait for a person", "See `fairway drifts`."),
 )  # fmt: skip
 
 

@@ -67,8 +67,7 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
                 raise LostLease
             await listings.put_listings(tx, lease.merchant_id, lease.connection_id, found, now)
             matched += await listings.match_by_sku(tx, lease.merchant_id, lease.connection_id)
-            quiet = timedelta(seconds=hub.settings.unseen_patience_s)
-            await listings.put_levels(tx, lease.merchant_id, lease.connection_id, live, now, quiet)
+            await listings.put_levels(tx, lease.merchant_id, lease.connection_id, live, now)
         count += len(page.listings)
         if page.next_cursor is None:
             break
@@ -80,6 +79,8 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
         pair = (lease.merchant_id, lease.connection_id)
         await schedule.ring(tx, "pull", [pair], hub.clock())
         await schedule.ring(tx, "push", [pair], hub.clock())
+        every = timedelta(seconds=hub.settings.reconcile_every_s)
+        await schedule.ring(tx, "reconcile", [pair], hub.clock() + every)
     await hub.wake.ring("push")
     await hub.wake.ring("relevel")
     return Cataloged(count, matched)

@@ -13,10 +13,11 @@ from core.flow import Response
 from core.hub import Hub
 from core.log import get_log
 from core.net import Line, drive
-from core.store import connections, levels, runs, schedule
+from core.store import connections, runs, schedule
 from core.store.database import Connection
 from core.store.schedule import Lease, held
 from core.usecases.lease import LostLease
+from core.usecases.reconcile import watch_reconcile
 from core.usecases.store_page import store_page
 
 OVERLAP = timedelta(minutes=10)  # rows that become visible late, clocks that differ
@@ -85,6 +86,7 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
         )
         await hub.wake.ring("drain")
         if last:
+            await watch_reconcile(hub, lease)
             return Pulled(pages, items, new)
         cursor = page.next_cursor
         if cursor in seen or pages >= MAX_PAGES:
@@ -130,7 +132,7 @@ async def _advance(
     checkpoint: tuple[datetime, int] | None,
     until: datetime,
 ) -> bool:
-    moved = await runs.advance(
+    return await runs.advance(
         tx,
         lease.merchant_id,
         lease.connection_id,
@@ -139,11 +141,6 @@ async def _advance(
         until,
         hub.clock(),
     )
-    if moved and checkpoint:
-        # A pull that began well after these units went missing has found no order for them.
-        before = checkpoint[0] - timedelta(seconds=hub.settings.unseen_patience_s)
-        await levels.forget_unseen(tx, lease.merchant_id, lease.connection_id, before, hub.clock())
-    return moved
 
 
 async def next_pull(hub: Hub, _lease: Lease, _result: object) -> datetime:

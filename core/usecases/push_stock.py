@@ -17,7 +17,7 @@ from core.model.inventory import StockWrite, StockWritten
 from core.net import Line, drive
 from core.rules.backoff import pause_after
 from core.rules.stock import Level
-from core.store import connections, levels, schedule
+from core.store import connections, drifts, levels, schedule
 from core.store.database import Row
 from core.store.schedule import Lease, held
 from core.store.stock import mark_dirty
@@ -246,6 +246,7 @@ async def _write_back(
             await levels.confirm(
                 tx, lease.merchant_id, lease.connection_id, confirmed, now, compares=compares
             )
+            await drifts.close_told(tx, lease.merchant_id, lease.connection_id, confirmed, now)
         if refused:
             await levels.refuse(tx, lease.merchant_id, lease.connection_id, refused, now)
         await levels.close_attempts(tx, lease.merchant_id, lease.connection_id, lease.epoch, attempts, now)

@@ -1,11 +1,11 @@
-"""Sweep: delete runs and their lines when they are a month old. Touches nothing else."""
+"""Sweep: delete runs with their lines, and sweeps over channels, when they are a month old. Touches nothing else."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from core.hub import Hub
-from core.store import connections, run_log, runs
+from core.store import connections, reconciles, run_log, runs
 from core.store.database import declare
 from core.usecases.run_log import recorded
 
@@ -21,6 +21,7 @@ async def sweep(hub: Hub) -> bool:
         await declare(tx, [0, *merchants])
         lines = await run_log.trim(tx, merchants, now - KEPT, BATCH)
         old = await runs.trim(tx, merchants, now - KEPT, BATCH)
-        if lines or old:
-            about.counts = {"lines": lines, "runs": old}
-    return BATCH in (lines, old)
+        looks = await reconciles.trim(tx, merchants, now - KEPT, BATCH)
+        if lines or old or looks:
+            about.counts = {"lines": lines, "runs": old, "reconciles": looks}
+    return BATCH in (lines, old, looks)

@@ -180,23 +180,21 @@ def test_nothing_is_settled_before_every_order_that_could_explain_it_is_here() -
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "follows", "bookable", "wins"),
+    ("kind", "said", "bookable", "wins"),
     [
-        (Drift.CHANNEL_EDIT, {}, False, True, Wins.HUB),
-        (Drift.CHANNEL_RESTOCK, {}, False, True, Wins.ASK),
-        (Drift.LOST_PUSH, {(0, Drift.CHANNEL_EDIT): Wins.CHANNEL}, True, True, Wins.HUB),
-        (Drift.MAPPING_CHANGED, {(0, Drift.CHANNEL_EDIT): Wins.HUB}, False, True, Wins.ASK),
-        (Drift.UNSEEN_ORDER, {(0, Drift.CHANNEL_EDIT): Wins.HUB}, False, True, Wins.ASK),
-        (Drift.CHANNEL_EDIT, {(0, Drift.CHANNEL_EDIT): Wins.CHANNEL}, False, True, Wins.CHANNEL),
-        (Drift.CHANNEL_EDIT, {(0, Drift.CHANNEL_EDIT): Wins.CHANNEL, (7, Drift.CHANNEL_EDIT): Wins.ASK},
-         False, True, Wins.ASK),
-        (Drift.CHANNEL_EDIT, {(8, Drift.CHANNEL_EDIT): Wins.CHANNEL}, False, True, Wins.HUB),
-        (Drift.CHANNEL_EDIT, {(0, Drift.CHANNEL_RESTOCK): Wins.CHANNEL}, False, True, Wins.HUB),
-        (Drift.CHANNEL_EDIT, {}, True, True, Wins.CHANNEL),
-        (Drift.CHANNEL_EDIT, {}, True, False, Wins.ASK),
+        (Drift.CHANNEL_EDIT, {}, True, Wins.HUB),
+        (Drift.CHANNEL_RESTOCK, {}, True, Wins.ASK),
+        (Drift.LOST_PUSH, {(0, Drift.CHANNEL_EDIT): Wins.CHANNEL}, True, Wins.HUB),
+        (Drift.MAPPING_CHANGED, {(0, Drift.CHANNEL_EDIT): Wins.HUB}, True, Wins.ASK),
+        (Drift.UNSEEN_ORDER, {(0, Drift.CHANNEL_EDIT): Wins.HUB}, True, Wins.ASK),
+        (Drift.CHANNEL_EDIT, {(0, Drift.CHANNEL_EDIT): Wins.CHANNEL}, True, Wins.CHANNEL),
+        (Drift.CHANNEL_EDIT, {(0, Drift.CHANNEL_EDIT): Wins.CHANNEL, (7, Drift.CHANNEL_EDIT): Wins.ASK}, True, Wins.ASK),
+        (Drift.CHANNEL_EDIT, {(8, Drift.CHANNEL_EDIT): Wins.CHANNEL}, True, Wins.HUB),
+        (Drift.CHANNEL_EDIT, {(0, Drift.CHANNEL_RESTOCK): Wins.CHANNEL}, True, Wins.HUB),
+        (Drift.CHANNEL_EDIT, {(0, Drift.CHANNEL_EDIT): Wins.CHANNEL}, False, Wins.ASK),
     ],
 )  # fmt: skip
 def test_whose_count_is_right(
-    kind: Drift, said: dict[tuple[int, Drift], Wins], follows: bool, bookable: bool, wins: Wins
+    kind: Drift, said: dict[tuple[int, Drift], Wins], bookable: bool, wins: Wins
 ) -> None:
-    assert who_wins(kind, said, 7, follows=follows, bookable=bookable) is wins
+    assert who_wins(kind, said, 7, bookable=bookable) is wins

@@ -88,6 +88,10 @@ INSERT INTO effect_attempts (merchant_id, effect_id, attempt, connection_id, epo
   VALUES ({m}, {m}, 1, {m}, 1, now());
 INSERT INTO budgets VALUES ({m}, {m}, 'api', 1, 1, 1, now());
 INSERT INTO circuits VALUES ({m}, {m}, 1, now(), now());
+INSERT INTO reconciles (merchant_id, connection_id, asked_by, started_at) VALUES ({m}, {m}, 'schedule', now());
+INSERT INTO drifts (merchant_id, connection_id, listing_id, channel_location_id, kind, status, units, expected, own_sales,
+  found_at, looked_at) VALUES ({m}, {m}, {m}, '', 'channel_edit', 'watching', 1, 1, 0, now(), now());
+INSERT INTO drift_policies VALUES ({m}, {m}, 'channel_edit', 'hub', 'a person', now());
 INSERT INTO run_lines (merchant_id, run_id, at, level, message) VALUES ({m}, 1, now(), 'info', 'm');
 INSERT INTO listing_rules VALUES ({m}, 0, '', 0, '{{"buffer": 2}}', NULL, 'someone', now());
 INSERT INTO waves (merchant_id, connection_id, kind, listings, of_listings, held_at) VALUES ({m}, {m}, 'zero', 60, 100,

@@ -126,6 +126,12 @@ INCIDENT = """
     VALUES (1, 1, 'opened', 'hub', '{}', now());
 """
 
+DRIFT = """
+  INSERT INTO drifts (merchant_id, drift_id, connection_id, listing_id, channel_location_id, kind, status, units,
+    expected, own_sales, found_at, looked_at)
+    VALUES (1, 1, 1, 1, '', 'channel_edit', 'watching', 2, 3, 0, '2026-11-24', '2026-11-24');
+"""
+
 DAMAGE = {
     "duplicate_order": """
         ALTER TABLE orders DROP CONSTRAINT orders_merchant_id_connection_id_channel_order_id_key;
@@ -183,6 +189,8 @@ DAMAGE = {
         INSERT INTO effect_attempts (merchant_id, effect_id, attempt, connection_id, epoch, started_at, outcome)
         VALUES (1, 1, 2, 1, 1, now(), 'ok')""",
     "effect_refused_without_reason": WISH + "UPDATE outbox SET status = 'rejected'",
+    "drift_booked_without_entry": DRIFT
+    + "UPDATE drifts SET status = 'closed', closed_at = now(), healed_by = 'channel'",
     "account_linked_twice": """
         DROP INDEX connections_account;
         INSERT INTO connections (merchant_id, connection_id, channel, name, account, stock_since, created_at)
@@ -200,6 +208,7 @@ DAMAGE = {
     "shortage_that_could_be_filled": SHORTAGE.format(q=1),
     "promised_more_than_is_there": "UPDATE stock SET on_hand = 1",
     "cancellation_never_decided": INCIDENT + "UPDATE incident_lines SET policy = 'cancel'",
+    "drift_never_settled": DRIFT,
     "unseen_sale_never_came": "UPDATE listing_levels SET predicted = 2, unseen = 1, unseen_at = '2026-11-24'",
 }
 

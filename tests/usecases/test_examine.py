@@ -57,7 +57,7 @@ async def test_a_hub_that_is_well_has_no_finding_but_its_missing_processes(hub: 
     found = {**await of_database(hub), **await of_work(hub)}
 
     assert {check for check, item in found.items() if item.state is not State.OK} == {"web", "worker"}
-    assert len(found) == 8 + 18
+    assert len(found) == 8 + 19
 
 
 @pytest.mark.parametrize(
@@ -237,6 +237,9 @@ async def test_work_that_is_left_lying_is_told_queue_by_queue(rig: Rig, hub: Hub
            FROM deliveries""",
         """INSERT INTO circuits SELECT $1, min(connection_id), 3, $2, $2::timestamptz + interval '2 hours', $2, 'no answer'
            FROM connections""",
+        """INSERT INTO drifts (merchant_id, connection_id, listing_id, channel_location_id, kind, status, units, expected,
+             own_sales, found_at, looked_at)
+           SELECT $1, connection_id, listing_id, '', 'channel_edit', 'asked', 1, 1, 0, $2, $2 FROM listings LIMIT 1""",
         """UPDATE schedule SET failures = 4, last_error = 'it says no' WHERE merchant_id = $1 AND kind = 'pull'
            AND connection_id = (SELECT min(connection_id) FROM connections) AND $2::timestamptz < now()""",
     ):  # fmt: skip

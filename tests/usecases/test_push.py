@@ -9,7 +9,6 @@ import asyncpg
 import pytest
 from usecase_rig import ITEMS, MUG, TEA, Rig, Shop
 
-from core.store import listings
 from core.usecases.relevel import relevel
 
 
@@ -115,39 +114,6 @@ async def test_a_sale_wiped_out_by_a_write_whose_answer_was_lost_is_noticed_when
 
     assert believed == 90
     assert shop.counts[ITEMS[MUG]] == 88
-
-
-async def test_a_count_that_is_not_what_it_should_be_is_looked_at_and_mended(rig: Rig, shop: Shop) -> None:
-    await relevel(rig.hub)
-    shop.counts[ITEMS[MUG]] = 103  # somebody typed it in
-    rig.clock.forward(minutes=2)
-
-    async with rig.hub.database.transaction([rig.merchant_id]) as tx:
-        live = [(str(ITEMS[MUG]), "", 103)]
-        await listings.put_levels(tx, rig.merchant_id, rig.first, live, rig.clock())
-    await rig.ring_push(rig.first)
-    await rig.push()
-
-    assert shop.counts[ITEMS[MUG]] == 100
-    assert (await rig.level(rig.first))["predicted"] == 100
-
-
-async def test_a_count_that_is_lower_than_it_should_be_is_taken_for_a_sale_at_first(
-    rig: Rig, shop: Shop
-) -> None:
-    await relevel(rig.hub)
-    shop.counts[ITEMS[MUG]] = 98
-    rig.clock.forward(minutes=2)
-
-    async with rig.hub.database.transaction([rig.merchant_id]) as tx:
-        live = [(str(ITEMS[MUG]), "", 98)]
-        await listings.put_levels(tx, rig.merchant_id, rig.first, live, rig.clock())
-    await rig.ring_push(rig.first)
-    await rig.push()
-
-    assert shop.writes == []
-    level = await rig.level(rig.first)
-    assert (level["predicted"], level["unseen"], level["pending"]) == (98, 2, False)
 
 
 async def test_refused_credentials_pause_the_connection_and_keep_what_is_pending(

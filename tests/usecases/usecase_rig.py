@@ -101,7 +101,7 @@ def gmt(at: datetime) -> str:
 
 @dataclass
 class Shop:
-    """The stock side of a WooCommerce shop: counts by product id. *answer* and *lose* make it misbehave."""
+    """The stock side of a WooCommerce shop: counts and SKUs by product id. *answer* and *lose* make it misbehave."""
 
     counts: dict[int, int]
     status: int = 200
@@ -109,6 +109,9 @@ class Shop:
     writes: list[dict[int, int]] = field(default_factory=list)
     sell_before_read: dict[int, int] = field(default_factory=dict)
     sell_before_write: dict[int, int] = field(default_factory=dict)
+    skus: dict[int, str] = field(default_factory=lambda: {item: sku for sku, item in ITEMS.items()})
+    pages: list[int] = field(default_factory=list)  # of everything that were read
+    fails_at: int = 0  # the page that gets no answer
 
     async def __call__(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
@@ -120,7 +123,10 @@ class Shop:
             for item, units in self.sell_before_read.items():
                 self.counts[item] -= units
             self.sell_before_read.clear()
-            asked = parse_qs(urlsplit(url).query)["include"][0].split(",")
+            query = parse_qs(urlsplit(url).query)
+            if "include" not in query:
+                return self._answer(200, self._page(int(query["page"][0]), int(query["per_page"][0])))
+            asked = query["include"][0].split(",")
             return self._answer(200, [self._row(int(item)) for item in asked if int(item) in self.counts])
         for item, units in self.sell_before_write.items():
             self.counts[item] -= units
@@ -133,8 +139,16 @@ class Shop:
             raise ChannelError("timeout", "the answer never came")  # type: ignore[arg-type]
         return self._answer(200, {"update": [self._row(item) for item in update]})
 
+    def _page(self, page: int, size: int) -> list[dict[str, Any]]:
+        self.pages.append(page)
+        if page == self.fails_at:
+            raise ChannelError("timeout", "the answer never came")  # type: ignore[arg-type]
+        return [self._row(item) for item in sorted(self.counts)[(page - 1) * size : page * size]]
+
     def _row(self, item: int) -> dict[str, Any]:
-        return {"id": item, "type": "simple", "manage_stock": True, "stock_quantity": self.counts[item]}
+        sku = self.skus.get(item, "")
+        counted = {"manage_stock": True, "stock_quantity": self.counts[item]}
+        return {"id": item, "type": "simple", "sku": sku, **counted}
 
     @staticmethod
     def _answer(status: int, value: Any) -> Response:

@@ -64,3 +64,5 @@ class Plain:
     push_fulfillment = staticmethod(orders.push_fulfillment)
     pull_locations = staticmethod(stock.pull_locations)
     pull_catalog = staticmethod(stock.pull_catalog)
+    read_stock = staticmethod(stock.read_stock)
+    read_stock_of = staticmethod(stock.read_stock_of)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.scenarios.plain.wire import post, refusal, thing
-from core.connector import CatalogPage, ChannelLocation, Manifest
+from core.connector import CatalogPage, ChannelLocation, Manifest, StockPage
 from core.errors import ChannelError, ErrorCode
 from core.flow import Flow, Request, Response
-from core.model.inventory import ListingSeen, LiveLevel, StockWrite, StockWritten
+from core.model.inventory import ListingSeen, LiveLevel, StockSeen, StockWrite, StockWritten
 from core.rules.stock import quantity_to_write
 
 LEAST = 1  # what a listing shows that may not stand at zero
@@ -25,19 +25,44 @@ def pull_locations() -> Flow[tuple[ChannelLocation, ...]]:
 
 def pull_catalog(cursor: str | None) -> Flow[CatalogPage]:
     told = thing((yield Request("GET", "/listings", query=(("after", cursor),) if cursor else ())))
-    listings = tuple(
-        ListingSeen(
-            channel_item_id=row["id"],
-            channel_stock_id=row["id"],
-            sku=row["sku"],
-            title=row["sku"],
-            levels=tuple(
-                LiveLevel(channel_location_id=place, quantity=units) for place, units in _stock(row).items()
-            ),
+    return CatalogPage(tuple(_listing(row) for row in told["listings"]), told["next"])
+
+
+def read_stock(cursor: str | None) -> Flow[StockPage]:
+    """What the catalogue shows: there is no cheaper way to ask for everything."""
+    page = yield from pull_catalog(cursor)
+    return StockPage(tuple(seen for listing in page.listings for seen in _seen(listing)), page.next_cursor)
+
+
+def read_stock_of(items: Sequence[tuple[str, str]]) -> Flow[tuple[StockSeen, ...]]:
+    ids = ",".join(dict.fromkeys(listing for listing, _ in items))
+    told = thing((yield Request("GET", "/listings", query=(("ids", ids),))))
+    shown = [seen for row in told["listings"] for seen in _seen(_listing(row))]
+    return tuple(one for one in shown if (one.channel_stock_id, one.channel_location_id) in items)
+
+
+def _seen(listing: ListingSeen) -> list[StockSeen]:
+    return [
+        StockSeen(
+            channel_stock_id=listing.channel_stock_id,
+            channel_location_id=level.channel_location_id,
+            quantity=level.quantity,
+            sku=listing.sku,
         )
-        for row in told["listings"]
+        for level in listing.levels
+    ]
+
+
+def _listing(row: dict[str, Any]) -> ListingSeen:
+    return ListingSeen(
+        channel_item_id=row["id"],
+        channel_stock_id=row["id"],
+        sku=row["sku"],
+        title=row["sku"],
+        levels=tuple(
+            LiveLevel(channel_location_id=place, quantity=units) for place, units in _stock(row).items()
+        ),
     )
-    return CatalogPage(listings, told["next"])
 
 
 def _stock(row: dict[str, Any]) -> dict[str, int]:
