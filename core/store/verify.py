@@ -169,7 +169,7 @@ ALWAYS: dict[str, str] = {
         SELECT FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
         WHERE ll.variant_id IS DISTINCT FROM l.variant_id""",
     "level_may_sell_less_than_it_shows": """
-        SELECT FROM listing_levels WHERE possible < predicted + unseen""",
+        SELECT FROM listing_levels WHERE possible < predicted + unseen - unshipped""",
     # Strict listings never offer more than is free, all together, whatever answers were lost. Only where units were
     # found missing, or a rule has just made them strict, may they, and then all that is too much is being taken back.
     "strict_listings_offer_beyond_free": """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import gc
 import random
 import socket
 import sys
@@ -32,6 +33,8 @@ def blocked() -> Iterator[None]:
             caught.append(name)
             raise Impure(name)
 
+    collects = gc.isenabled()
+    gc.disable()  # others may have asked to be told of collections, and look at the clock then
     before, real = sys.getprofile(), socket.socket
     socket.socket = _NoSocket  # type: ignore[misc, assignment] - a type's call is no C call that could be watched
     sys.setprofile(watch)
@@ -40,6 +43,8 @@ def blocked() -> Iterator[None]:
     finally:
         sys.setprofile(before)
         socket.socket = real  # type: ignore[misc]
+        if collects:
+            gc.enable()
     if caught:
         raise Impure(f"the world outside was asked: {', '.join(sorted(set(caught)))}")
 
