@@ -160,7 +160,8 @@ async def troubles(pages: Pages, shop: int, other: int, now: datetime) -> None:
             {**row, "sure": True, "message": "The product is locked.", "next_at": now + timedelta(minutes=5)}
             for row in wanted
         ]
-        await levels.refuse(tx, pages.merchant, shop, refused)
+        refused = [{**row, "parked": False, "desired_seq": 0} for row in refused]
+        await levels.refuse(tx, pages.merchant, shop, refused, now)
         await tx.execute(
             "UPDATE schedule SET failures = 3, last_error = 'rejected: The product is locked.', due_at = $2"
             " WHERE connection_id = $1 AND kind = 'push'",
