@@ -148,6 +148,11 @@ async def count_own(tx: Connection, rows: Sequence[dict[str, Any]], now: datetim
     )
 
 
+# Until when the last try, if it had no answer, may come about. In a strict listing it counts as if it still could:
+# whether it came before what was sold since is not known.
+_LANDS_BY = f"(CASE WHEN ll.strict THEN $5::timestamptz ELSE ll.tried_at END + {_LANDS})"
+
+
 async def claim(
     tx: Connection,
     merchant_id: int,
@@ -186,9 +191,10 @@ async def claim(
     keys = [row["listing_id"] for row in rows], [row["channel_location_id"] for row in rows]
     await tx.execute(
         f"""UPDATE listing_levels ll SET maybe = greatest(0, ll.desired + ll.unshipped - ll.unseen),
+             tried_at = $5::timestamptz,
              late = CASE WHEN ll.maybe IS NULL THEN ll.late
                ELSE greatest(ll.maybe, CASE WHEN ll.late_until > $5::timestamptz THEN ll.late END) END,
-             late_until = CASE WHEN ll.maybe IS NULL THEN ll.late_until ELSE $5::timestamptz + {_LANDS} END
+             late_until = CASE WHEN ll.maybe IS NULL THEN ll.late_until ELSE greatest(ll.late_until, {_LANDS_BY}) END
            FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",

@@ -485,6 +485,7 @@ CREATE TABLE listing_levels (
   live                 integer,         -- what it showed when we last read everything, and what that was taken for
   live_at              timestamptz,
   live_as              text NOT NULL DEFAULT '',
+  tried_at             timestamptz,     -- when it was last claimed to be told
   PRIMARY KEY (merchant_id, connection_id, listing_id, channel_location_id),
   FOREIGN KEY (merchant_id, listing_id) REFERENCES listings
 );

@@ -156,11 +156,8 @@ async def troubles(pages: Pages, shop: int, other: int, now: datetime) -> None:
     async with pages.admin.transaction([0, pages.merchant]) as tx:
         await connections.set_status(tx, pages.merchant, other, "reauth_required", "Link the account again.")
         wanted = await levels.claim(tx, pages.merchant, shop, 1, 2, now)
-        refused = [
-            {**row, "sure": True, "message": "The product is locked.", "next_at": now + timedelta(minutes=5)}
-            for row in wanted
-        ]
-        refused = [{**row, "parked": False, "desired_seq": 0} for row in refused]
+        said = {"message": "The product is locked.", "next_at": now + timedelta(minutes=5)}
+        refused = [{**row, **said, "sure": True, "parked": False} for row in wanted]
         await levels.refuse(tx, pages.merchant, shop, refused, now)
         await tx.execute(
             "UPDATE schedule SET failures = 3, last_error = 'rejected: The product is locked.', due_at = $2"

@@ -24,7 +24,7 @@ async def test_the_first_page_says_what_is_broken_and_why(busy: Pages) -> None:
     assert "Second shop needs new credentials." in said
     assert "1 delivery from Second shop could not be understood" in said
     assert "Mug & Moss: push has failed 3 times in a row" in said
-    assert "2 stock levels not taken by Mug & Moss. The product is locked. MUG-1 POT-3" in said
+    assert "2 stock levels not taken by Mug & Moss. The product is locked. MUG-1 TEA-2" in said
     assert "1 order may not ship yet: short stock." in said
     assert "1 order may not ship yet: unmapped sku." in said
     assert "1 delivery waits longer than a minute; the oldest came 1 min ago." in said
