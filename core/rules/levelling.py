@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from core.rules.kits import available
@@ -22,7 +22,9 @@ class Standing:
     """A listing at one channel location as it stands before it is levelled.
 
     *possible* are the most units (of the listing) whose orders may still come from it; *weight* is how fast it sells;
-    *told* is false where its channel cannot be told anything, so that it may go on selling what it shows.
+    *told* is false where its channel cannot be told anything, so that it may go on selling what it shows. *paused*
+    is true where that will pass, or somebody will see to it; *aside* are units of the variant that are kept for it until
+    then (`core.rules.untold`).
     """
 
     key: LevelKey
@@ -33,6 +35,8 @@ class Standing:
     possible: int = 0
     weight: float = 1.0
     told: bool = True
+    paused: bool = False
+    aside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,20 @@ class Goods:
         """Variant -> units that one of *variant_id* takes from the shelves (where no kit stands ready)."""
         return self.needs.get(variant_id) or {variant_id: 1}
 
+    def without(self, aside: Iterable[Standing]) -> Goods:
+        """What is left for others of what is free: without the units kept for *aside*, at the first of its locations that
+        has them.
+        """
+        free = {place: dict(shelf) for place, shelf in self.free.items()}
+        for standing in aside:
+            for variant_id, units in self.takes(standing.variant_id).items():
+                missing = standing.aside * units
+                for shelf in (free[place] for place in standing.locations if place in free):
+                    taken = min(missing, max(0, shelf.get(variant_id, 0)))
+                    shelf[variant_id] = shelf.get(variant_id, 0) - taken
+                    missing -= taken
+        return replace(self, free=free)
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -85,7 +103,12 @@ def level_all(standings: Sequence[Standing], goods: Goods, now: datetime) -> lis
     quotas: dict[int, Wish] = {}
     for group in _strict_groups(standings, goods):
         quotas |= zip(group, _quotas([standings[place] for place in group], goods, now), strict=True)
-    return [quotas.get(place) or _wish(standing, goods, now) for place, standing in enumerate(standings)]
+    kept = [standing for standing in standings if standing.aside]
+    rest = goods.without(kept) if kept else goods
+    return [
+        quotas.get(place) or _wish(standing, goods, now, rest=goods if standing.aside else rest)
+        for place, standing in enumerate(standings)
+    ]
 
 
 def pace_now(pace: float, at: datetime | None, now: datetime) -> float:
@@ -95,13 +118,19 @@ def pace_now(pace: float, at: datetime | None, now: datetime) -> float:
     return float(pace * 0.5 ** (max(timedelta(0), now - at) / PACE_HALVES))
 
 
-def _wish(standing: Standing, goods: Goods, now: datetime, quota: int | None = None) -> Wish:
+def _wish(
+    standing: Standing, goods: Goods, now: datetime, quota: int | None = None, rest: Goods | None = None
+) -> Wish:
+    """*rest*: what is left of *goods* by channels that cannot be told; of a quota those have their own."""
+    free = goods.free_for(standing.variant_id, standing.locations)
+    left = free if rest is None else rest.free_for(standing.variant_id, standing.locations)
     incoming = goods.incoming_for(standing.variant_id, standing.locations)
     owed = goods.owed.get(standing.variant_id, 0)
     made = offer(
-        goods.free_for(standing.variant_id, standing.locations),
+        free,
         standing.rule,
         now=now,
+        aside=free - left,
         units=standing.units,
         incoming=incoming,
         backordered=owed,

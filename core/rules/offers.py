@@ -113,14 +113,16 @@ def offer(
     *,
     now: datetime,
     units: int = 1,
+    aside: int = 0,
     incoming: int = 0,
     backordered: int = 0,
     quota: int | None = None,
 ) -> Offer:
     """What a listing may sell when *free* units of its variant are there for it (kits counted by the caller).
 
-    *units* of the variant are in one sold. *incoming* units are on their way, *backordered* ones sold and still
-    missing. *quota* is what a strict listing was granted, in its own units; None where it is pooled.
+    *units* of the variant are in one sold. *aside* of the free ones are kept for channels that cannot be told. *incoming*
+    units are on their way, *backordered* ones sold and still missing. *quota* is what a strict listing was granted, in
+    its own units; None where it is pooled.
 
     >>> offer(12, ListingRule(buffer=2, cap=5), now=datetime(2026, 1, 1)).quantity
     5
@@ -135,6 +137,8 @@ def offer(
     def left() -> int:
         return steps[-1].quantity
 
+    if aside:
+        put("aside", free - aside, f"{aside} kept for a channel that cannot be told")
     back, pre = ahead(rule, now, incoming, backordered)
     if rule.backorder and rule.backorder.left(now):
         put("backorder", left() + back, f"backorder {back} more")

@@ -13,6 +13,7 @@ import asyncpg
 from core.errors import Missing, UsageProblem
 from core.sealing import BodyBox, Keyring, associated
 from core.store.database import Connection, Row
+from core.store.stock import mark_dirty
 
 WORK_KINDS = (
     "pull",
@@ -243,6 +244,19 @@ _LINKED = """SELECT merchant_id, connection_id, channel, name, account, settings
 
 def _linked(row: Row) -> Linked:
     return Linked(**dict(row))
+
+
+async def mark_listed(tx: Connection, merchant_id: int, connection_id: int, now: datetime) -> None:
+    """Have everything levelled anew that a connection lists: whether it can be told has changed, and with it what the
+    others may sell.
+    """
+    rows = await tx.fetch(
+        """SELECT DISTINCT variant_id FROM listing_levels
+           WHERE merchant_id = $1 AND connection_id = $2 AND variant_id IS NOT NULL""",
+        merchant_id,
+        connection_id,
+    )
+    await mark_dirty(tx, {(merchant_id, row["variant_id"]) for row in rows}, now, sold=True)
 
 
 async def set_status(tx: Connection, merchant_id: int, connection_id: int, status: str, message: str) -> None:

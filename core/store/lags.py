@@ -29,6 +29,14 @@ async def lock_progress(tx: Connection, merchant_id: int, now: datetime) -> Row 
     )
 
 
+async def measured_since(tx: Connection, merchant_id: int) -> datetime | None:
+    """When measuring a merchant's sales began; None before."""
+    found: datetime | None = await tx.fetchval(
+        "SELECT since FROM measured_until WHERE merchant_id = $1", merchant_id
+    )
+    return found
+
+
 async def move_progress(tx: Connection, merchant_id: int, entry_id: int) -> None:
     await tx.execute("UPDATE measured_until SET entry_id = $2 WHERE merchant_id = $1", merchant_id, entry_id)
 

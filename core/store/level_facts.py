@@ -38,10 +38,13 @@ async def units_of(tx: Connection, variants: Pairs) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """A location of a channel: the *locations* behind it, and whether the channel may be *told* anything."""
+    """A location of a channel: the *locations* behind it, and whether the channel may be *told* anything. *paused*: it
+    may, but does not accept our credentials.
+    """
 
     locations: tuple[int, ...]
     told: bool
+    paused: bool = False
 
 
 async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, int, str], Outlet]:
@@ -49,7 +52,8 @@ async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, i
     rows = await tx.fetch(
         """SELECT cl.merchant_id, cl.connection_id, cl.channel_location_id,
              array_agg(cl.location_id ORDER BY cl.location_id) AS behind,
-             bool_and(c.push_stock AND c.status <> 'disconnected') AS told
+             bool_and(c.push_stock AND c.status <> 'disconnected') AS told,
+             bool_and(c.push_stock AND c.status = 'reauth_required') AS paused
            FROM connections c JOIN connection_locations cl USING (merchant_id, connection_id)
            WHERE c.merchant_id = ANY ($1::bigint[]) GROUP BY 1, 2, 3
            -- What a channel counts itself it is not told.
@@ -60,7 +64,7 @@ async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, i
     )
     return {
         (row["merchant_id"], row["connection_id"], row["channel_location_id"]): Outlet(
-            tuple(row["behind"]), row["told"]
+            tuple(row["behind"]), row["told"], row["paused"]
         )
         for row in rows
     }

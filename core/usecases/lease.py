@@ -107,6 +107,8 @@ async def _refused(hub: Hub, lease: Lease, error: ChannelError) -> _End:
     due = hub.clock() + pause
     if error.recovery is Recovery.REAUTHORIZE:
         async with hub.database.transaction([lease.merchant_id]) as tx:
+            # First, in the order in which levelling locks.
+            await connections.mark_listed(tx, lease.merchant_id, lease.connection_id, hub.clock())
             # Whoever linked the account again has rung: then the refusal was of the old credentials.
             if await schedule.rung_meanwhile(tx, lease):
                 return _End("put_off", hub.clock(), {"code": error.code}, str(error))
@@ -119,6 +121,7 @@ async def _refused(hub: Hub, lease: Lease, error: ChannelError) -> _End:
                 "The channel does not accept these credentials any more. Link the account again; nothing is lost.",
             )
         hub.forget(lease.merchant_id, lease.connection_id)
+        await hub.wake.ring("relevel")
         log.error("the connection is paused until its account is linked again", extra={"fields": about})
     elif error.recovery is Recovery.WAIT:
         log.warning(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from core.rules.demand import HALF_LIVES, Tally
 from core.rules.kits import flatten
 from core.rules.levelling import Goods, Standing, Wish, level_all, pace_now
 from core.rules.offers import ListingRule, merge
+from core.rules.untold import set_aside
 from core.store import kits, lags, level_facts, listing_rules
 from core.store.database import Connection, Row
 from core.store.level_facts import Outlet
@@ -71,15 +73,37 @@ async def level_variants(tx: Connection, variants: Iterable[Pair], now: datetime
         ):
             continue
         found[row["merchant_id"]].append((row, standing, about))
-    return [
-        Levelled(row, standing, about, wish)
-        for merchant_id, levels in sorted(found.items())
-        for (row, standing, about), wish in zip(
-            levels,
-            level_all([standing for _, standing, _ in levels], goods[merchant_id], now),
-            strict=True,
-        )
-    ]
+    levelled = []
+    for merchant_id, levels in sorted(found.items()):
+        standings = await _with_aside(tx, merchant_id, [standing for _, standing, _ in levels], now)
+        wishes = level_all(standings, goods[merchant_id], now)
+        levelled += [
+            Levelled(row, standing, about, wish)
+            for (row, _, about), standing, wish in zip(levels, standings, wishes, strict=True)
+        ]
+    return levelled
+
+
+async def _with_aside(
+    tx: Connection, merchant_id: int, standings: Sequence[Standing], now: datetime
+) -> list[Standing]:
+    """*standings*, those that cannot be told now with what is kept for them."""
+    untold = [standing for standing in standings if standing.paused and standing.possible]
+    if not untold:
+        return list(standings)
+    tallies = await lags.tallies_of(tx, merchant_id, {standing.variant_id for standing in untold})
+    since = await lags.measured_since(tx, merchant_id)
+
+    def kept(standing: Standing) -> int:
+        connection_id, shown = standing.key[1], standing.possible * standing.units
+        sold = [
+            tallies.get((connection_id, standing.variant_id, half_life)) or Tally(half_life, since, since)
+            for half_life in HALF_LIVES
+            if since is not None
+        ]
+        return set_aside(shown, sold, now)
+
+    return [replace(one, aside=kept(one)) if one.paused and one.possible else one for one in standings]
 
 
 def _counted(goods: Goods) -> set[tuple[int, int]]:
@@ -103,6 +127,7 @@ def _standing(row: Row, units: int, outlet: Outlet, rule: ListingRule, now: date
         possible=row["possible"],
         weight=1 + pace_now(row["pace"], row["pace_at"], now),
         told=outlet.told and row["parked_at"] is None and rule.freeze is None,
+        paused=outlet.told and (outlet.paused or row["parked_at"] is not None or rule.freeze is not None),
     )
 
 

@@ -75,6 +75,7 @@ async def link_account(
         known = await connections.find_account(tx, merchant_id, channel, account.account)
         if known is not None and known.status != "active":
             connection_id = known.connection_id
+            await connections.mark_listed(tx, merchant_id, connection_id, now)
             for (
                 kind
             ) in kinds:  # everything that waited goes on; first, in the order in which a refusal locks them
@@ -104,7 +105,7 @@ async def link_account(
                 tx, merchant_id, connection_id, hook_field, "inbound", hook_secret, hub.settings.inbound
             )
     hub.forget(merchant_id, connection_id)
-    for kind in kinds:
+    for kind in (*kinds, "relevel"):
         await hub.wake.ring(kind)
     return NewLink(merchant_id, connection_id, account.account, token, hook_secret)
 
