@@ -23,16 +23,20 @@ from core.store.verify import verify
 from core.usecases.count_stock import Counted, count_stock
 from core.usecases.drain import drain
 from core.usecases.fill_shortages import fill_shortages
+from core.usecases.hold_back import hold_back
 from core.usecases.lease import run_due
 from core.usecases.link_account import link_account
+from core.usecases.measure import measure
 from core.usecases.pull_catalog import next_catalog, pull_catalog
 from core.usecases.pull_orders import next_pull, pull_orders
 from core.usecases.push_stock import next_push, push_stock
+from core.usecases.reconcile import next_reconcile, reconcile
 from core.usecases.relevel import SLICE, relevel
 from simulators.plain import PlainShop
 
 TICK = timedelta(seconds=10)  # how often the hub looks for work
 FILL_EVERY = timedelta(minutes=1)
+MEASURE_EVERY = timedelta(minutes=2)
 AFTERWARDS = timedelta(minutes=30)  # until everything has come to rest
 
 POLICIES = {
@@ -58,6 +62,7 @@ class Day:
     asked_at: datetime = START
     backlog_empty: datetime | None = None
     fill_at: datetime = START
+    measure_at: datetime = START
 
     async def link(self, name: str) -> None:
         link = await link_account(
@@ -107,12 +112,18 @@ class Day:
     async def work(self) -> None:
         """Everything that is due now, until nothing more is due."""
         await self.hear()
+        await run_due(self.hub, "reconcile", reconcile, next_reconcile)
         await run_due(self.hub, "pull", pull_orders, next_pull)
         while (await drain(self.hub)).claimed:
             pass
         if self.clock() >= self.fill_at:
             await fill_shortages(self.hub)
             self.fill_at = self.clock() + FILL_EVERY
+        if self.clock() >= self.measure_at:
+            while await measure(self.hub):
+                pass
+            await hold_back(self.hub)
+            self.measure_at = self.clock() + MEASURE_EVERY
         # Twice: what a strict listing has given up is for others.
         for _ in range(2):
             while (releveled := await relevel(self.hub)).variants == SLICE:
