@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import pytest
 
 from connectors import discover
 from console.servers import Servers, run_servers
+from console.servers.memory import in_memory
 from core.connector import Connector
 from core.hub import Hub, open_hub
 from core.net import Send
@@ -67,17 +67,10 @@ class TestClock:
 def servers() -> Iterator[Servers]:
     # Not below pytest's own directory: that one is private, and as root PostgreSQL runs as another user.
     with (
-        tempfile.TemporaryDirectory(prefix="fairway-tests-", dir=_in_memory()) as directory,
+        tempfile.TemporaryDirectory(prefix="fairway-tests-", dir=in_memory()) as directory,
         run_servers(Path(directory), log=print) as running,
     ):
         yield running
-
-
-def _in_memory() -> str | None:
-    """A directory in memory, if there is one with room: a database for each test is above all a thousand new files."""
-    shared_memory = Path("/dev/shm")
-    roomy = shared_memory.is_dir() and shutil.disk_usage(shared_memory).free > 4 * 2**30
-    return str(shared_memory) if roomy else None
 
 
 @pytest.fixture(scope="session")

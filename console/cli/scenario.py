@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from console.cli.show import print_json, print_table, run
+from console.servers.memory import in_memory
 from core.errors import UsageProblem
 
 SCENARIOS = {
@@ -40,7 +41,8 @@ def scenario(name: str | None, seed: int, orders: int | None, as_json: bool) -> 
         return 0
     if name not in SCENARIOS:
         raise UsageProblem(f"There is no scenario {name!r}.", fix=f"There is {', '.join(SCENARIOS)}.")
-    directory = Path(tempfile.mkdtemp(prefix="fairway-scenario-"))
+    # In memory: it is simulated time that counts, and a database for each policy is above all many files.
+    directory = Path(tempfile.mkdtemp(prefix="fairway-scenario-", dir=in_memory()))
     directory.chmod(0o711)
     try:
         found = run(_live(directory, seed, orders))

@@ -13,7 +13,7 @@ from core.errors import UsageProblem
 
 COLUMNS = ("merchant", "scope", "rule", "said_by", "said_at")
 FIELDS = (
-    "buffer", "cap", "percent", "minimum", "ends_at", "mode", "strict_below", "backorder", "preorder",
+    "buffer", "buffer_limit", "cap", "percent", "minimum", "ends_at", "mode", "strict_below", "backorder", "preorder",
 )  # fmt: skip
 
 
@@ -37,6 +37,12 @@ def list_command(as_json: bool) -> None:
 
 @rules.command("set")
 @click.option("--buffer", type=click.IntRange(0), help="Units that are kept back.")
+@click.option(
+    "--buffer-limit",
+    type=click.FloatRange(0),
+    metavar="N",
+    help="As many units as it takes for at most N oversold in 10,000 orders: see `fairway stock buffers`.",
+)
 @click.option("--cap", type=click.IntRange(0), help="The most that is shown.")
 @click.option("--percent", type=click.IntRange(0, 100), help="How much of what is free.")
 @click.option("--minimum", type=click.IntRange(0), help="Below it nothing is shown.")
@@ -170,6 +176,8 @@ def in_words(rule: dict[str, Any]) -> str:
         if name in ("backorder", "preorder"):
             until = f" until {value['until'][:10]}" if value.get("until") else ""
             said.append(f"{name} up to {value['up_to']}{until}" if value["up_to"] else f"no {name}")
+        elif name == "buffer_limit":
+            said.append(f"buffer for at most {float(value):g} oversold in 10,000")
         elif name in ("stop_sell", "freeze"):
             said.append(
                 f"{'stopped' if name == 'stop_sell' else 'frozen'} since {value[:16].replace('T', ' ')}"
