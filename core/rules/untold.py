@@ -9,7 +9,7 @@ from math import ceil, sqrt
 from core.rules.chances import chances
 from core.rules.demand import Tally, fastest
 
-OUTAGE = timedelta(hours=4)  # about how long an account waits for a person who links it again
+OUTAGE = timedelta(hours=2)  # about how long an account waits for a person who links it again
 RISK = 1e-4  # that it sells more than is set aside by then
 _MANY = 200.0  # units: from there on the normal distribution says enough
 _FAR = 3.72  # standard deviations that are exceeded with that risk

@@ -37,9 +37,9 @@ def test_no_more_is_kept_than_it_shows(shown: int, sales: list[timedelta]) -> No
     assert 0 <= set_aside(shown, tallies(sales), NOW) <= shown
 
 
-@given(agos, st.timedeltas(timedelta(0), timedelta(hours=3)))
-def test_who_sells_more_keeps_as_much_or_more(sales: list[timedelta], another: timedelta) -> None:
-    assert set_aside(10_000, tallies(sales), NOW) <= set_aside(10_000, tallies([*sales, another]), NOW)
+@given(agos)
+def test_who_sells_twice_as_much_keeps_as_much_or_more(sales: list[timedelta]) -> None:
+    assert set_aside(10_000, tallies(sales), NOW) <= set_aside(10_000, tallies(sales * 2), NOW)
 
 
 def test_all_it_shows_is_kept_while_nothing_was_measured() -> None:
