@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import reduce
 from math import ceil, sqrt
 
 from core.rules.chances import chances
-from core.rules.demand import Tally, fastest
+from core.rules.demand import Tally, Velocity, fastest
 
 OUTAGE = timedelta(hours=2)  # about how long an account waits for a person who links it again
 RISK = 1e-4  # that it sells more than is set aside by then
@@ -15,24 +17,35 @@ _MANY = 200.0  # units: from there on the normal distribution says enough
 _FAR = 3.72  # standard deviations that are exceeded with that risk
 
 
-def set_aside(shown: int, tallies: Iterable[Tally], now: datetime) -> int:
-    """Units that a channel, which may be showing *shown*, will hardly sell more of before it can be told again.
+def set_aside(shown: int, tallies: Sequence[Tally], share: float, now: datetime) -> int:
+    """Units of a variant of which a channel, which may be showing *shown*, will hardly sell more before it can be told
+    again.
 
-    *tallies* are its sales, counted with several half-lives; none: nothing was measured, so it may sell all it shows.
+    *tallies* are the variant's sales at all channels; none: nothing was measured, so it may sell all it shows. *share* is
+    the part of everything that is sold at this channel: much more is known of that than of what it sold of one variant.
     One more order is assumed than was seen, so that what never sold is not taken for what never will.
 
-    >>> set_aside(7, [], datetime(2026, 11, 27))
+    >>> set_aside(7, [], 0.25, datetime(2026, 11, 27))
     7
     """
-    counted = list(tallies)
-    if not counted:
+    if not tallies:
         return shown
-    longest = max(tally.half_life for tally in counted)
-    velocity = fastest(
-        (tally.after(1, now) if tally.half_life == longest else tally).velocity(now) for tally in counted
+    sold = [reduce(_and, (each.aged(now) for each in tallies if each.half_life == half_life))
+            for half_life in sorted({each.half_life for each in tallies})]  # fmt: skip
+    sold[-1] = sold[-1].after(1, now)  # the one that looks back farthest
+    everywhere = fastest(tally.velocity(now) for tally in sold)
+    here = Velocity(everywhere.units_per_hour * share, everywhere.dispersion, everywhere.seen)
+    return min(shown, _exceeded_rarely(*here.moments(OUTAGE / timedelta(hours=1))))
+
+
+def _and(one: Tally, other: Tally) -> Tally:
+    return replace(
+        one,
+        since=min(one.since, other.since),
+        units=one.units + other.units,
+        orders=one.orders + other.orders,
+        squares=one.squares + other.squares,
     )
-    mean, variance = velocity.moments(OUTAGE / timedelta(hours=1))
-    return min(shown, _exceeded_rarely(mean, variance))
 
 
 def _exceeded_rarely(mean: float, variance: float) -> int:

@@ -143,6 +143,19 @@ async def tallies_of(tx: Connection, merchant_id: int, variants: Iterable[int]) 
     }
 
 
+async def shares_of(tx: Connection, merchant_id: int) -> dict[int, float]:
+    """Connection -> the part of everything the merchant sells that is sold there. One that has sold little yet is taken
+    for a bit more; one that nothing is known of is not there.
+    """
+    rows = await tx.fetch(
+        """SELECT connection_id, sum(units) + 1 AS units FROM velocities WHERE merchant_id = $1
+           AND half_life = (SELECT max(half_life) FROM velocities WHERE merchant_id = $1) GROUP BY 1""",
+        merchant_id,
+    )
+    everything = sum(row["units"] for row in rows)
+    return {row["connection_id"]: row["units"] / everything for row in rows}
+
+
 async def put_tallies(tx: Connection, merchant_id: int, tallies: Mapping[TallyKey, Tally]) -> None:
     keys = sorted(tallies)
     found = [tallies[key] for key in keys]

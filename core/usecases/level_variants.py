@@ -91,17 +91,18 @@ async def _with_aside(
     untold = [standing for standing in standings if standing.paused and standing.possible]
     if not untold:
         return list(standings)
-    tallies = await lags.tallies_of(tx, merchant_id, {standing.variant_id for standing in untold})
+    tallies: dict[int, list[Tally]] = defaultdict(list)
+    for (_, variant_id, _), tally in (
+        await lags.tallies_of(tx, merchant_id, {standing.variant_id for standing in untold})
+    ).items():
+        tallies[variant_id].append(tally)
     since = await lags.measured_since(tx, merchant_id)
+    shares = await lags.shares_of(tx, merchant_id)
 
     def kept(standing: Standing) -> int:
-        connection_id, shown = standing.key[1], standing.possible * standing.units
-        sold = [
-            tallies.get((connection_id, standing.variant_id, half_life)) or Tally(half_life, since, since)
-            for half_life in HALF_LIVES
-            if since is not None
-        ]
-        return set_aside(shown, sold, now)
+        nothing = [Tally(half_life, since, since) for half_life in HALF_LIVES] if since else []
+        sold = tallies.get(standing.variant_id, nothing)
+        return set_aside(standing.possible * standing.units, sold, shares.get(standing.key[1], 1.0), now)
 
     return [replace(one, aside=kept(one)) if one.paused and one.possible else one for one in standings]
 

@@ -34,24 +34,37 @@ agos = st.lists(st.timedeltas(timedelta(0), timedelta(hours=3)), max_size=60)
 
 @given(st.integers(0, 50), agos)
 def test_no_more_is_kept_than_it_shows(shown: int, sales: list[timedelta]) -> None:
-    assert 0 <= set_aside(shown, tallies(sales), NOW) <= shown
+    assert 0 <= set_aside(shown, tallies(sales), 1.0, NOW) <= shown
 
 
 @given(agos)
 def test_who_sells_twice_as_much_keeps_as_much_or_more(sales: list[timedelta]) -> None:
-    assert set_aside(10_000, tallies(sales), NOW) <= set_aside(10_000, tallies(sales * 2), NOW)
+    assert set_aside(10_000, tallies(sales), 0.5, NOW) <= set_aside(10_000, tallies(sales * 2), 0.5, NOW)
+
+
+@given(agos, st.floats(0.01, 1.0))
+def test_who_has_the_smaller_share_keeps_no_more(sales: list[timedelta], share: float) -> None:
+    assert set_aside(10_000, tallies(sales), share, NOW) <= set_aside(10_000, tallies(sales), 1.0, NOW)
+
+
+def test_sales_elsewhere_tell_how_fast_it_sells_here() -> None:
+    here, elsewhere = [timedelta(minutes=90)], [timedelta(minutes=9 * n) for n in range(19)]
+
+    both = set_aside(10_000, [*tallies(here), *tallies(elsewhere)], 0.05, NOW)
+
+    assert both <= set_aside(10_000, tallies(here), 1.0, NOW)
 
 
 def test_all_it_shows_is_kept_while_nothing_was_measured() -> None:
-    assert set_aside(9, [], NOW) == 9
+    assert set_aside(9, [], 0.1, NOW) == 9
 
 
 def test_of_plenty_little_is_kept() -> None:
-    assert set_aside(24_000, tallies([timedelta(minutes=5 * n) for n in range(36)]), NOW) < 150
+    assert set_aside(24_000, tallies([timedelta(minutes=5 * n) for n in range(36)]), 1.0, NOW) < 150
 
 
 def test_a_channel_that_sold_nothing_so_far_keeps_a_few() -> None:
-    assert 1 <= set_aside(40, tallies([]), NOW) <= 12
+    assert 1 <= set_aside(40, tallies([]), 1.0, NOW) <= 12
 
 
 @pytest.mark.parametrize("per_hour", [0.5, 3.0, 20.0, 120.0])
@@ -60,7 +73,7 @@ def test_steady_sellers_hardly_ever_sell_more_than_is_kept_for_them(per_hour: fl
     for _ in range(tries):
         before = [timedelta(hours=3) * dice.random() for _ in range(_poisson(dice, per_hour * 3))]
         sold = _poisson(dice, per_hour * (OUTAGE / timedelta(hours=1)))
-        beyond += sold > set_aside(10**6, tallies(before), NOW)
+        beyond += sold > set_aside(10**6, tallies(before), 1.0, NOW)
     assert beyond <= tries * RISK + 2  # with a risk of one in ten thousand: none, or one that was bad luck
 
 
