@@ -74,6 +74,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "scenario",
         "Live through simulated hours with a real hub, judged by the books.",
     ),
+    "simulate": ("simulate", "simulate", "Play what happens by chance, and say what the hub makes of it."),
     "bench": ("bench", "bench", "Measure this machine."),
 }
 
