@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from console.drift.shops import CHANNELS
+from console.drift.shops import CHANNELS, SHOPIFY, WOOCOMMERCE
 from core.rules.drift import Drift
 
 COUNTS = (25, 60)  # units on the shelf, from and to
@@ -33,6 +33,7 @@ class How(StrEnum):
     LIFT_LOST_SELLING = "a raising write was lost, and selling"
     RETURNED = "returned goods are on sale, and the order says so"
     RETURNING = "returned goods are on sale before the order says so"
+    RETURNING_TOLD = "returned goods are on sale before the order says so, as it will"
     CANCELLING = "cancelled, and the order has not said so"
     SELLING = "sold, and the order has not come"
     SELLING_TWICE = "sold twice, and the orders have not come"
@@ -58,7 +59,7 @@ WAYS: Mapping[Drift, tuple[How, ...]] = {
     Drift.UNSEEN_ORDER: (
         How.SELLING, How.SELLING_TWICE, How.SELLING_ON, How.SELLING_OUT, How.SELLING_AT_BOTH,
     ),
-    Drift.CHANNEL_RESTOCK: (How.RETURNED, How.RETURNING, How.CANCELLING),
+    Drift.CHANNEL_RESTOCK: (How.RETURNED, How.RETURNING, How.RETURNING_TOLD, How.CANCELLING),
     Drift.OWN_ECHO: (How.UNANSWERED,),
     Drift.MAPPING_CHANGED: (How.RENAMED, How.UNCOUNTED, How.REMOVED),
     Drift.IN_FLIGHT: (How.COUNTED, How.PENDING_SELLING, How.UNANSWERED_SELLING),
@@ -74,6 +75,9 @@ SHARES: Mapping[Drift, int] = {
     Drift.MAPPING_CHANGED: 7,
     Drift.IN_FLIGHT: 9,
 }
+
+# Where it can come about, if not at both: what WooCommerce puts back on sale, its orders say.
+ONLY_AT: Mapping[How, str] = {How.RETURNED: SHOPIFY, How.RETURNING: SHOPIFY, How.RETURNING_TOLD: WOOCOMMERCE}
 
 HEALED = (Drift.CHANNEL_EDIT, Drift.LOST_PUSH, Drift.CHANNEL_RESTOCK)
 
@@ -100,7 +104,7 @@ class Case:
     @property
     def healed(self) -> bool:
         """Whether the hub has to do something about it; else to do so would be wrong."""
-        return self.truth in HEALED and self.how is not How.CANCELLING
+        return self.truth in HEALED and self.how not in (How.CANCELLING, How.RETURNING_TOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,10 @@ def _cases(drifts: int, luck: random.Random) -> Iterator[Case]:
         made = 0
         while made < wanted:
             how = ways[made % len(ways)]
-            sku, shop = f"{truth.value.upper()}-{number}", CHANNELS[(number // len(ways)) % 2]
+            sku, shop = (
+                f"{truth.value.upper()}-{number}",
+                ONLY_AT.get(how, CHANNELS[(number // len(ways)) % 2]),
+            )
             number += 1
             for place, where in enumerate(_places(how, shop)):
                 # The other shop's answer was lost as well; nothing is sold there.

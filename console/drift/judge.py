@@ -29,13 +29,14 @@ Listing = tuple[str, str]  # shop, SKU
 
 @dataclass(slots=True)
 class Judge:
-    """*wrong* are listings that the hub wrote something wrong to, with what it wrote; *taken_for* what it took each for
+    """*wrong* are listings that may sell what is sold, with what the hub wrote, *cautious* those that sell too little; *taken_for* what it took each for
     right after the sweep, when *in_flight* orders had not come.
     """
 
     plan: Plan
     world: World
     wrong: dict[Listing, str] = field(default_factory=dict)
+    cautious: dict[Listing, str] = field(default_factory=dict)
     taken_for: dict[Listing, str] = field(default_factory=dict)
     in_flight: int = 0
     _read: dict[str, int] | None = None
@@ -49,16 +50,14 @@ class Judge:
             fresh = books[shop].stock_writes[self._read[shop] :]
             self._read[shop] += len(fresh)
             for write in fresh:
-                if write.accepted and self._harms(shop, write):
-                    self.wrong[shop, write.sku] = (
-                        f"{write.before} -> {write.after}, {self.world.truth[write.sku]} are left"
-                    )
+                if write.accepted:
+                    self._note(shop, write)
 
-    def _harms(self, shop: str, write: StockWrite) -> bool:
-        """Whether a write leads away from what is left, or puts back units that the shop has sold."""
+    def _note(self, shop: str, write: StockWrite) -> None:
+        """Note a write that puts back units that the shop has sold, or that leads away from what is left."""
         left = self.world.truth[write.sku]
         if any(sale.sku == write.sku and sale.at > write.at - RACE for sale in self._sales(shop)[-20:]):
-            return False
+            return
         elsewhere = sum(
             sale.quantity
             for other in CHANNELS
@@ -66,7 +65,11 @@ class Judge:
             for sale in self._sales(other)
             if sale.sku == write.sku and sale.at > write.at - KNOWN_AFTER
         )
-        return abs(write.after - left) > abs(write.before - left) or write.after > left + elsewhere
+        what = f"{write.before} -> {write.after}, and {left} are left"
+        if write.after > left + elsewhere:
+            self.wrong[shop, write.sku] = what
+        elif abs(write.after - left) > abs(write.before - left):
+            self.cautious[shop, write.sku] = what
 
     def _sales(self, shop: str) -> Sequence[Any]:
         return self.world.shops[shop].books.sales
@@ -116,6 +119,7 @@ class Judge:
             "false_heals": len(false),
             "heal_p95_s": p95(every),
             "unhealed": unhealed,
+            "held_back": len(self.cautious.keys() - rows.keys()),
             "orders_in_flight": self.in_flight,
             "wrong_levels": len(wrong_levels),
             "unsettled": unsettled,
@@ -143,6 +147,8 @@ class Judge:
         self, cases: dict[Listing, Case], rows: dict[Listing, Any], booked: dict[str, int]
     ) -> list[str]:
         false = {f"{shop} {sku}": what for (shop, sku), what in self.wrong.items()}
+        # What is taken off without a difference that was found is no healing: a try without an answer may have landed.
+        false |= {f"{shop} {sku}": what for (shop, sku), what in self.cautious.items() if (shop, sku) in rows}
         for (shop, sku), row in rows.items():
             case = cases.get((shop, sku))
             if (

@@ -27,7 +27,8 @@ _SELLING = (
     How.RAISED_SELLING, How.LOWERED_SELLING, How.CUT_LOST_SELLING, How.LIFT_LOST_SELLING, How.SELLING, How.SELLING_TWICE,
     How.SELLING_ON, How.SELLING_AT_BOTH, How.UNANSWERED_SELLING, How.PENDING_SELLING,
 )  # fmt: skip
-_ORDERED = (How.RETURNED, How.RETURNING, How.CANCELLING)
+_SHIPPED = (How.RETURNED, How.RETURNING, How.RETURNING_TOLD)
+_ORDERED = (*_SHIPPED, How.CANCELLING)
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class Story:
         cases = self.plan.ways(*_ORDERED)
         self._buy(cases)
         await self._known()
-        for case in self.plan.ways(How.RETURNED, How.RETURNING):
+        for case in self.plan.ways(*_SHIPPED):
             self.world.shops[case.shop].ship(case.order_id)
         await self._known()
         for case in self.plan.ways(How.RETURNED):
@@ -142,7 +143,7 @@ class Story:
         for case in self.plan.ways(How.SELLING_OUT):
             case.sold = shops[case.shop].shown(case.sku)
         self._buy(self.plan.ways(How.SELLING_OUT))
-        for case in self.plan.ways(How.RETURNING):
+        for case in self.plan.ways(How.RETURNING, How.RETURNING_TOLD):
             self.world.take_back(case.shop, case.order_id, case.sku, case.sold)
         for case in self.plan.ways(How.CANCELLING):
             self.world.cancel(case.shop, case.order_id, case.sku, case.sold)

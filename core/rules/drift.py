@@ -139,19 +139,18 @@ def _mapping(known: Known, look: Look) -> str:
 
 def _drift(known: Known, units: int) -> Found:
     if units < 0:
-        undone = _undoes(known, units)
+        undone = undoes(known.last, units)
         return Found(Drift.UNSEEN_ORDER, units, undoes_write=undone, words="units are missing there")
     back = min(units, known.unseen)
     if back == units:
         return Found(Drift.NONE, back=back, words="units that were missing are back")
-    undone = not back and _undoes(known, units)
+    undone = not back and undoes(known.last, units)
     kind = Drift.LOST_PUSH if undone else Drift.CHANNEL_EDIT
     return Found(kind, units - back, back, undone, "it shows more than it should")
 
 
-def _undoes(known: Known, units: int) -> bool:
-    """Whether a difference of *units* is exactly what our last write had changed, whatever was sold since."""
-    last = known.last
+def undoes(last: Write | None, units: int) -> bool:
+    """Whether a difference of *units* is exactly what our *last* write had changed, whatever was sold since."""
     if last is None or last.written is None or last.before is None or last.written == last.before:
         return False
     return units == last.before - last.written

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from core.rules.drift import Drift, Found, Known, Look, compare
+from core.rules.drift import Drift, Found, Known, Look, compare, undoes
 
 MOST_LOOKS = 5  # at one difference: after that what is certain of it counts, however busy the listing is
 
@@ -38,6 +38,7 @@ class Evidence:
     complete_until: datetime | None = None
     restocked: int = 0
     parked: bool = False
+    given_back: int = 0
 
 
 class Step(StrEnum):
@@ -79,7 +80,8 @@ def explained(watched: Watched, known: Known, evidence: Evidence) -> Verdict | N
         words = "the channel put units of an order back, and the order says so"
         return Verdict(Step.GONE, Drift.CHANNEL_RESTOCK, by="order", words=words)
     if known.confirmed_at is not None and known.confirmed_at >= watched.looked_at:
-        kind = Drift.CHANNEL_RESTOCK if evidence.restocked else watched.kind
+        restocked = evidence.restocked or evidence.given_back >= watched.units
+        kind = Drift.CHANNEL_RESTOCK if restocked else watched.kind
         return Verdict(Step.GONE, kind, by="hub", words="it was told another count since")
     return None
 
@@ -122,16 +124,23 @@ def settle(watched: Watched, known: Known, evidence: Evidence, look: Look | None
     if changed is not None and not busy:
         return changed
     if watched.units < 0:
-        return _missing(watched, -known.unseen, evidence)
+        return _missing(watched, known, -known.unseen, evidence)
     # On a listing too busy for an exact look, what is certain.
-    return _surplus(watched, min(found.units, watched.units), evidence, found.adopted)
+    return _surplus(watched, known, min(found.units, watched.units), evidence, found.adopted)
 
 
-def _missing(watched: Watched, units: int, evidence: Evidence) -> Verdict:
+def _lost(watched: Watched, known: Known, units: int) -> bool:
+    """Whether the *units* that are left of a difference are what our last write before it had changed."""
+    if watched.undoes_write and units == watched.units:
+        return True
+    return known.last is not None and known.last.started_at < watched.looked_at and undoes(known.last, units)
+
+
+def _missing(watched: Watched, known: Known, units: int, evidence: Evidence) -> Verdict:
     if evidence.parked:
         words = "units are missing, and something the channel sent about then could not be read: see `fairway parked`"
         return Verdict(Step.SETTLED, Drift.UNSEEN_ORDER, units, words=words)
-    if watched.undoes_write and units == watched.units:
+    if _lost(watched, known, units):
         words = "it shows what it showed before our last write, and no order explains it"
         return Verdict(Step.SETTLED, Drift.LOST_PUSH, units, words=words)
     return Verdict(
@@ -139,11 +148,11 @@ def _missing(watched: Watched, units: int, evidence: Evidence) -> Verdict:
     )
 
 
-def _surplus(watched: Watched, units: int, evidence: Evidence, adopted: int) -> Verdict:
+def _surplus(watched: Watched, known: Known, units: int, evidence: Evidence, adopted: int) -> Verdict:
     if evidence.restocked >= units:
         words = "the channel put units of a cancelled or returned order back on sale"
         return Verdict(Step.SETTLED, Drift.CHANNEL_RESTOCK, units, adopted, words=words)
-    if watched.undoes_write:
+    if _lost(watched, known, units):
         words = "it shows what it showed before our last write"
         return Verdict(Step.SETTLED, Drift.LOST_PUSH, units, adopted, words=words)
     return Verdict(

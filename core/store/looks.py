@@ -16,7 +16,7 @@ _LEVEL = f"""SELECT ll.listing_id, ll.channel_location_id, l.channel_stock_id, l
     ll.pending, ll.strict, ll.frozen,
     EXISTS (SELECT FROM dirty x WHERE x.merchant_id = ll.merchant_id AND x.variant_id = ll.variant_id) AS dirty,
     d.drift_id, d.kind, d.status, d.units, d.expected, d.looked_at, d.looks, d.undoes_write, d.since, d.found_at,
-    d.settled_at, d.healed_by, d.words
+    d.own_sales AS own_sales_then, d.settled_at, d.healed_by, d.words
   FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
   JOIN variants v ON v.merchant_id = ll.merchant_id AND v.variant_id = ll.variant_id
   LEFT JOIN drifts d ON d.merchant_id = ll.merchant_id AND d.connection_id = ll.connection_id

@@ -77,7 +77,11 @@ async def evidence_of(
     found = await drifts.evidence(tx, lease.merchant_id, lease.connection_id, open_ones)
     return {
         key_of(row): Evidence(
-            complete_until, found[row["listing_id"]]["restocked"], found[row["listing_id"]]["parked"]
+            complete_until,
+            found[row["listing_id"]]["restocked"],
+            found[row["listing_id"]]["parked"],
+            # Orders that came since have lowered the channel's count, or raised it again.
+            row["own_sales_then"] - row["own_sales"],
         )
         for row in open_ones
     }

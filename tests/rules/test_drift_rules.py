@@ -91,6 +91,8 @@ def test_units_that_had_been_missing_and_are_back_are_no_surplus() -> None:
 FEW = Watched(Drift.UNSEEN_ORDER, -3, expected=7, looked_at=LONG_AGO)
 MORE = Watched(Drift.CHANNEL_EDIT, 3, expected=10, looked_at=LONG_AGO + timedelta(minutes=1))
 LACKS = replace(KNOWN, predicted=7, unseen=3)
+FEWER = replace(FEW, units=-6, looked_at=LONG_AGO + timedelta(minutes=1))
+RAISED = replace(KNOWN, predicted=10, last=Write(LONG_AGO, LONG_AGO, before=10, written=14))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,9 @@ LACKS = replace(KNOWN, predicted=7, unseen=3)
         (FEW, replace(LACKS, unseen=1), Evidence(), None, ""),
         (MORE, replace(KNOWN, confirmed_at=JUST_NOW), Evidence(), Drift.CHANNEL_EDIT, "hub"),
         (MORE, replace(KNOWN, confirmed_at=JUST_NOW), Evidence(restocked=3), Drift.CHANNEL_RESTOCK, "hub"),
+        # The order said that they were put back, and the channel was told to take them off again.
+        (MORE, replace(KNOWN, confirmed_at=JUST_NOW), Evidence(given_back=3), Drift.CHANNEL_RESTOCK, "hub"),
+        (MORE, replace(KNOWN, confirmed_at=JUST_NOW), Evidence(given_back=2), Drift.CHANNEL_EDIT, "hub"),
         (MORE, replace(KNOWN, predicted=13), Evidence(), Drift.CHANNEL_RESTOCK, "order"),
         (MORE, replace(KNOWN, predicted=13, pending=True), Evidence(), None, ""),
         (MORE, KNOWN, Evidence(), None, ""),
@@ -133,6 +138,12 @@ def test_what_explains_a_difference_without_another_look(
         (FEW, replace(LACKS, pending=True), Evidence(), 5, Step.WAIT, Drift.UNSEEN_ORDER, -3),
         (MORE, KNOWN, Evidence(), 13, Step.SETTLED, Drift.CHANNEL_EDIT, 3),
         (replace(MORE, undoes_write=True), KNOWN, Evidence(), 13, Step.SETTLED, Drift.LOST_PUSH, 3),
+        # Orders that were on their way at the first look hid what the lost write had changed.
+        (replace(MORE, units=4, expected=8), replace(KNOWN, predicted=8), Evidence(), 12, Step.SETTLED, Drift.LOST_PUSH, 4),
+        (FEWER, replace(RAISED, unseen=4), Evidence(), 10, Step.SETTLED, Drift.LOST_PUSH, -4),
+        (FEWER, replace(RAISED, unseen=3), Evidence(), 10, Step.SETTLED, Drift.CHANNEL_EDIT, -3),
+        # What was written after the difference was seen did not cause it.
+        (replace(FEWER, looked_at=LONG_AGO), replace(RAISED, unseen=4), Evidence(), 10, Step.SETTLED, Drift.CHANNEL_EDIT, -4),
         (MORE, KNOWN, Evidence(restocked=3), 13, Step.SETTLED, Drift.CHANNEL_RESTOCK, 3),
         (MORE, KNOWN, Evidence(restocked=2), 13, Step.SETTLED, Drift.CHANNEL_EDIT, 3),
         (MORE, KNOWN, Evidence(), 10, Step.GONE, Drift.CHANNEL_EDIT, 0),

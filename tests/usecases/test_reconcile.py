@@ -185,6 +185,56 @@ async def test_a_lost_write_is_known_by_what_it_had_changed(rig: DriftRig) -> No
     assert rig.shown == 90
 
 
+async def test_a_lost_write_is_known_though_orders_that_were_on_their_way_hid_it(rig: DriftRig) -> None:
+    await rig.deliver(rig.order(1, (MUG, 10)), connection=rig.second)
+    await rig.drain()
+    await relevel(rig.hub)
+    await rig.push()
+    rig.clock.forward(minutes=15)
+    rig.shows(98)  # as it was before, and two sold
+
+    await rig.sweep()
+    seen = await rig.drift()
+    await rig.deliver(rig.order(2, (MUG, 2)))
+    await rig.drain()
+    await relevel(rig.hub)
+    await rig.settled()
+    await rig.settled()
+
+    assert seen == ("channel_edit", "watching", 8, "")
+    assert await rig.drift() == ("lost_push", "closed", 10, "hub")
+    assert rig.shown == 88
+
+
+async def test_units_that_an_order_says_are_back_are_a_restock_though_they_were_told_away(
+    rig: DriftRig,
+) -> None:
+    """Shipped goods that come back are on sale there, and here once somebody has received them."""
+    await rig.deliver(rig.order(1, (MUG, 2), status="completed"))
+    await rig.drain()
+    rig.shows(98)
+    await rig.counted(mug=98)
+    await relevel(rig.hub)
+    await rig.push()
+    rig.clock.forward(minutes=15)
+    rig.shows(100)
+
+    await rig.sweep()
+    seen = await rig.drift()
+    back = rig.order(1, (MUG, 2), status="refunded", changed=rig.clock())
+    back["date_completed_gmt"] = back["date_created_gmt"]
+    for line in back["line_items"]:
+        line["meta_data"] = [{"id": 1, "key": "_reduced_stock", "value": "0"}]
+    await rig.deliver(back)
+    await rig.drain()
+    await relevel(rig.hub)
+    await rig.push()
+    await rig.settled()
+
+    assert seen == ("channel_edit", "watching", 2, "")
+    assert await rig.drift() == ("channel_restock", "closed", 2, "hub")
+
+
 async def test_a_look_that_crosses_a_write_proves_nothing(rig: DriftRig) -> None:
     await rig.deliver(rig.order(1, (MUG, 10)), connection=rig.second)
     await rig.drain()
