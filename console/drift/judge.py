@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from console.drift.cases import Case, Plan
+from console.drift.cases import Plan
 from console.drift.shops import CHANNELS
+from console.drift.verdict import Listing, Rows, key, passed, scored
 from console.drift.world import BELIEVED, World
-from console.scenarios.verdict import p95
 from core.rules.drift import Drift
 from core.store import drift_books, scenario_books
 from core.store.verify import verify
-from simulators.books import StockWrite
+from simulators.books import Sale, StockWrite
 
-LEAST_RIGHT = 0.95
-LONGEST_HEAL_S = 300.0
 KNOWN_AFTER = timedelta(minutes=10)  # an order is known everywhere by then
 RACE = timedelta(
     seconds=1
 )  # a sale between the read and the write of one call: no shop without a compare can help it
 
-Listing = tuple[str, str]  # shop, SKU
-
 
 @dataclass(slots=True)
 class Judge:
-    """*wrong* are listings that may sell what is sold, with what the hub wrote, *cautious* those that sell too little; *taken_for* what it took each for
-    right after the sweep, when *in_flight* orders had not come.
+    """*wrong* are listings that may sell what is sold, with what the hub wrote, *cautious* those that sell too little;
+    *taken_for* what it took each for right after the sweep, when *in_flight* orders had not come.
     """
 
     plan: Plan
@@ -71,7 +66,7 @@ class Judge:
         elif abs(write.after - left) > abs(write.before - left):
             self.cautious[shop, write.sku] = what
 
-    def _sales(self, shop: str) -> Sequence[Any]:
+    def _sales(self, shop: str) -> Sequence[Sale]:
         return self.world.shops[shop].books.sales
 
     async def look(self, sweeps: Sequence[int], asked_at: datetime) -> None:
@@ -89,104 +84,54 @@ class Judge:
         )
 
     async def verdict(self, sweeps: Sequence[int], seconds: float) -> dict[str, Any]:
+        """What was measured, with "passed"."""
         async with self.world.hub.database.transaction([self.world.merchant_id]) as tx:
-            rows = {(row["connection"], row["sku"]): row for row in await drift_books.found_by(tx, sweeps)}
+            rows = {
+                (row["connection"], row["sku"]): dict(row) for row in await drift_books.found_by(tx, sweeps)
+            }
             booked = {row["sku"]: row["units"] for row in await drift_books.booked(tx)}
             unsettled = await drift_books.unsettled(tx)
             violations = (await verify(tx, at_rest=True, now=self.world.clock()))["violations"]
-        cases = {(case.shop, case.sku): case for case in self.plan.cases}
-        false = self._false_heals(cases, rows, booked)
-        heals: dict[Drift, list[float]] = defaultdict(list)
-        found, right, missed = Counter[Drift](), Counter[Drift](), Counter[str]()
-        for key, case in cases.items():
-            row = rows.get(key)
-            taken_for = self.taken_for.get(key, "none")
-            found[case.truth] += taken_for != Drift.NONE
-            called = row["kind"] if row and case.truth is not Drift.IN_FLIGHT else taken_for
-            right[case.truth] += called == case.truth
-            if called != case.truth:
-                missed[f"{case.how}: {called}"] += 1
-            if row and row["closed_at"] and case.healed:
-                heals[case.truth].append((row["closed_at"] - row["found_at"]).total_seconds())
-        every = [seconds for one in heals.values() for seconds in one]
-        injected = Counter(case.truth for case in self.plan.cases)
-        wrong_levels = self._wrong_levels(cases)
-        unhealed = sum(case.healed for case in cases.values()) - len(every)
-        numbers: dict[str, Any] = {
-            "injected": injected.total(),
-            "found": found.total(),
-            "classified_right": right.total(),
+        false, wrong = self._false_heals(rows, booked), self._wrong_levels()
+        numbers = {
+            **scored(self.plan.cases, self.taken_for, rows),
             "false_heals": len(false),
-            "heal_p95_s": p95(every),
-            "unhealed": unhealed,
-            "held_back": len(self.cautious.keys() - rows.keys()),
             "orders_in_flight": self.in_flight,
-            "wrong_levels": len(wrong_levels),
+            "held_back": len(self.cautious.keys() - rows.keys()),
+            "wrong_levels": len(wrong),
             "unsettled": unsettled,
             "violations": violations,
-            "classes": [
-                {
-                    "class": kind.value,
-                    "injected": injected[kind],
-                    "found": found[kind],
-                    "classified_right": right[kind],
-                    "healed": len(heals[kind]),
-                    "heal_p95_s": p95(heals[kind]),
-                }
-                for kind in injected
-            ],
-            "taken_for_another": dict(missed.most_common()),
             "wrongly_healed": false,
-            "wrong": wrong_levels,
+            "wrong": wrong,
             "seconds": round(seconds, 1),
         }
-        numbers["passed"] = passed(numbers)
-        return numbers
+        return {"passed": passed(numbers), **numbers}
 
-    def _false_heals(
-        self, cases: dict[Listing, Case], rows: dict[Listing, Any], booked: dict[str, int]
-    ) -> list[str]:
+    def _false_heals(self, rows: Rows, booked: Mapping[str, int]) -> list[str]:
+        """Where the hub healed what was none, or healed it wrongly, with what it did."""
         false = {f"{shop} {sku}": what for (shop, sku), what in self.wrong.items()}
         # What is taken off without a difference that was found is no healing: a try without an answer may have landed.
         false |= {f"{shop} {sku}": what for (shop, sku), what in self.cautious.items() if (shop, sku) in rows}
+        healed = {key(case) for case in self.plan.cases if case.healed}
         for (shop, sku), row in rows.items():
-            case = cases.get((shop, sku))
-            if (
-                (case is None or not case.healed)
-                and row["units"] < 0
-                and row["healed_by"] in ("hub", "channel")
-            ):
+            if (shop, sku) not in healed and row["units"] < 0 and row["healed_by"] in ("hub", "channel"):
                 false.setdefault(f"{shop} {sku}", f"healed as {row['kind']} by the {row['healed_by']}")
         back = {
             case.sku: case.sold
-            for case in cases.values()
+            for case in self.plan.cases
             if case.truth is Drift.CHANNEL_RESTOCK and case.healed and case.shop == BELIEVED
         }
-        for sku, units in booked.items():
-            if back.get(sku) != units:
-                false.setdefault(f"ledger {sku}", f"{units} units were booked")
+        false |= {
+            f"ledger {sku}": f"{units} booked" for sku, units in booked.items() if back.get(sku) != units
+        }
         return [f"{where}: {what}" for where, what in sorted(false.items())]
 
-    def _wrong_levels(self, cases: dict[Listing, Case]) -> list[str]:
+    def _wrong_levels(self) -> list[str]:
         """Listings that do not show what is left, at the end."""
+        other = {key(case) for case in self.plan.cases if case.truth is Drift.MAPPING_CHANGED}
         return [
-            f"{shop} {sku}: shows {shown}, {left} are left"
+            f"{shop} {sku}: shows {shown}, and {left} are left"
             for sku, left in self.world.truth.items()
             for shop in CHANNELS
-            if (case := cases.get((shop, sku))) is None or case.truth is not Drift.MAPPING_CHANGED
-            if (shown := self.world.shops[shop].shown(sku)) != left
+            if (shop, sku) not in other and (shown := self.world.shops[shop].shown(sku)) != left
         ]
-
-
-def passed(numbers: dict[str, Any]) -> bool:
-    return (
-        numbers["found"] == numbers["injected"]
-        and numbers["classified_right"] >= LEAST_RIGHT * numbers["injected"]
-        and not numbers["false_heals"]
-        and not numbers["unhealed"]
-        and not numbers["wrong_levels"]
-        and not numbers["unsettled"]
-        and not numbers["violations"]
-        and numbers["heal_p95_s"] is not None
-        and numbers["heal_p95_s"] < LONGEST_HEAL_S
-    )

@@ -12,18 +12,23 @@ from console.drift.story import Story, Tell
 from console.drift.world import open_world
 from console.home import Home
 from console.servers import Servers
-from core.settings import read_settings
+from core.settings import Settings, read_settings
 from core.store.migrate import migrate
 
 
 async def run_drift(servers: Servers, home: Home, seed: int, drifts: int, tell: Tell) -> dict[str, Any]:
-    """Inject *drifts* of every class and let the hub settle them; what was measured, with "passed"."""
+    """Play on empty *servers*: see `play`."""
+    url = servers.endpoints.database_url
+    await migrate(url, home.passwords)
+    settings = read_settings(home.environment(url, servers.endpoints.redis_url, "fairway_worker"))
+    return await play(replace(settings, allow_private_hosts=True), seed, drifts, tell)
+
+
+async def play(settings: Settings, seed: int, drifts: int, tell: Tell) -> dict[str, Any]:
+    """Inject *drifts* of every class and let the hub settle them; what was measured, with "passed". The database that
+    *settings* name is migrated and empty.
+    """
     begun = time.monotonic()
-    await migrate(servers.endpoints.database_url, home.passwords)
-    environment = home.environment(
-        servers.endpoints.database_url, servers.endpoints.redis_url, "fairway_worker"
-    )
-    settings = replace(read_settings(environment), allow_private_hosts=True)
     plan = draw(seed, drifts)
     stock = [(sku, *shown) for sku, shown in plan.shown.items()]
     async with open_world(settings, seed, stock) as world:

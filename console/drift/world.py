@@ -30,7 +30,7 @@ from simulators.shopify import ShopifySimulator
 from simulators.woocommerce import WooCommerceSimulator
 
 BELIEVED = SHOPIFY  # units that this shop puts back on sale are booked; the other one is told again
-TICK_S = 5.0  # between two rounds of the worker
+TICK_S = 10.0  # between two rounds of the worker
 CALL_S = (0.02, 0.12)  # how long a call takes
 _TOKEN, _SECRET, _KEY = "shpat_drift", "drift-secret", "ck_drift"
 

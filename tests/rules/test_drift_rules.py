@@ -143,7 +143,8 @@ def test_what_explains_a_difference_without_another_look(
         (FEWER, replace(RAISED, unseen=4), Evidence(), 10, Step.SETTLED, Drift.LOST_PUSH, -4),
         (FEWER, replace(RAISED, unseen=3), Evidence(), 10, Step.SETTLED, Drift.CHANNEL_EDIT, -3),
         # What was written after the difference was seen did not cause it.
-        (replace(FEWER, looked_at=LONG_AGO), replace(RAISED, unseen=4), Evidence(), 10, Step.SETTLED, Drift.CHANNEL_EDIT, -4),
+        (replace(FEWER, looked_at=LONG_AGO), replace(RAISED, unseen=4), Evidence(), 10, Step.SETTLED,
+         Drift.CHANNEL_EDIT, -4),
         (MORE, KNOWN, Evidence(restocked=3), 13, Step.SETTLED, Drift.CHANNEL_RESTOCK, 3),
         (MORE, KNOWN, Evidence(restocked=2), 13, Step.SETTLED, Drift.CHANNEL_EDIT, 3),
         (MORE, KNOWN, Evidence(), 10, Step.GONE, Drift.CHANNEL_EDIT, 0),
