@@ -7,14 +7,16 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from console.home import CHECKOUT
 from core.errors import FairwayError
 
 STOP_S = 20.0  # what a process may take to finish its work
+LOOK_S = 0.1  # between two looks whether a process still runs
+PAUSE_S = (0.2, 5.0)  # before one that does not start is tried again: the first time, at most
 
 
 @dataclass(slots=True)
@@ -26,7 +28,6 @@ class Process:
     log: Path
     child: asyncio.subprocess.Process | None = None
     address: str = ""
-    _reading: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> None:
         """Start, and wait until it says that it is ready; raises `FairwayError` when it ends before."""
@@ -67,6 +68,11 @@ class Process:
     def ended(self) -> bool:
         return self.child is not None and self.child.returncode is not None
 
+    def send(self, what: signal.Signals) -> None:
+        """Send the running process a signal, if one is running."""
+        if self.child is not None and not self.ended:
+            self.child.send_signal(what)
+
     async def crash(self) -> None:
         """End the process as a crash would, and start another."""
         if self.child is not None and not self.ended:
@@ -96,6 +102,29 @@ async def running(*processes: Process) -> AsyncIterator[None]:
     finally:
         for process in processes:
             await process.stop()
+
+
+async def keep_running(processes: Iterable[Process], say: Callable[[str], None]) -> None:
+    """Start again whatever ends, until cancelled. What does not start, for the database may be away, is tried again."""
+
+    async def keep(process: Process) -> None:
+        pause_s = PAUSE_S[0]
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if not process.ended:
+                continue
+            say(f"the {process.role} process ended; starting it again")
+            try:
+                await process.start()
+                pause_s = PAUSE_S[0]
+            except FairwayError as error:
+                say(str(error))
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, PAUSE_S[1])
+
+    async with asyncio.TaskGroup() as group:
+        for process in processes:
+            group.create_task(keep(process))
 
 
 def die_with_parent() -> None:

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
@@ -15,9 +15,10 @@ import aiohttp
 @dataclass(frozen=True, slots=True)
 class Faults:
     """*copies* of each webhook, shuffled; the longest delay in seconds; and shares, 0 to 1, of webhooks that never
-    come, that are signed with a wrong secret, and that are *reordered*.
+    come, that are signed with a wrong secret, that are *reordered*, and that are *late*.
 
-    A reordered one is held back until a later one to the same URL was tried, for *delay_s* at the longest.
+    A reordered one is held back until a later one to the same URL was tried, for *delay_s* at the longest. A late one
+    is kept until `Courier.bring_late`.
     """
 
     copies: int = 1
@@ -25,6 +26,7 @@ class Faults:
     bad_signature: float = 0.0
     reordered: float = 0.0
     delay_s: float = 0.0
+    late: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,17 @@ class Courier:
     """`post` takes webhooks without waiting; `settled` waits until all of them were tried, and tried again where
     their senders do that; `close` drops what is still under way.
 
+    *taken* is told of each webhook that was answered 200, once for each time.
     *counts*, in tries: sent (of these retried), accepted (200), rejected (401), failed (anything else); and webhooks
-    lost.
+    lost and late.
     """
 
     rng: random.Random
     faults: Faults = field(default_factory=Faults)
     counts: Counter[str] = field(default_factory=Counter)
     in_flight: int = 16
+    taken: Callable[[Webhook], None] = lambda _: None
+    _late: list[Webhook] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _held: dict[str, list[asyncio.Event]] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
@@ -65,6 +70,10 @@ class Courier:
         # All that is random is drawn here: what the network does later cannot change what a seed means.
         if self.rng.random() < self.faults.lost:
             self.counts["lost"] += 1
+            return
+        if self.faults.late and self.rng.random() < self.faults.late:
+            self.counts["late"] += 1
+            self._late.append(webhook)
             return
         secret = webhook.secret
         if self.rng.random() < self.faults.bad_signature:
@@ -81,6 +90,14 @@ class Courier:
             task = asyncio.create_task(self._carry(webhook, secret, delay_s, hold, overtaken))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def bring_late(self) -> None:
+        """Carry everything that was late, as it was then."""
+        late, self._late = self._late, []
+        faults, self.faults = self.faults, replace(self.faults, late=0.0, lost=0.0)
+        for webhook in late:
+            self.post(webhook)
+        self.faults = faults
 
     async def settled(self) -> None:
         while self._tasks:
@@ -131,5 +148,7 @@ class Courier:
                 ) as answer:
                     status = answer.status
         self.counts[{200: "accepted", 401: "rejected"}.get(status or 0, "failed")] += 1
+        if status == 200:
+            self.taken(webhook)
         webhook.answered(status)
         return status

@@ -14,6 +14,7 @@ from core.errors import ChannelError, FairwayError
 # name -> (module, function, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "demo", "Two simulated shops, one hub, and the books that must balance."),
+    "chaos": ("chaos", "chaos", "Strike everything the hub is made of, and compare the books afterwards."),
     "up": ("serve", "up", "Run the whole hub here, with its own PostgreSQL and Valkey."),
     "web": ("serve", "web", "Run one web process: takes webhooks."),
     "worker": ("serve", "worker", "Run one worker process: does everything else."),

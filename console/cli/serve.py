@@ -31,7 +31,7 @@ def up(directory: Path | None, port: int, pages_port: int, allow_private_hosts: 
 
 async def _up(directory: Path, port: int, pages_port: int, *, allow_private_hosts: bool) -> None:
     from console.home import Home
-    from console.processes import Process, running
+    from console.processes import Process, keep_running, running
     from console.servers import run_servers
     from core.store.migrate import migrate
 
@@ -75,17 +75,15 @@ async def _up(directory: Path, port: int, pages_port: int, *, allow_private_host
             _say(f"webhooks  {web.address}/hooks/...")
             _say(f"status    {pages_url}")
             _say("Next: ./fairway connect --help   (Ctrl-C stops the hub)")
+            keeping = asyncio.create_task(keep_running((web, worker), _say))
+            keeping.add_done_callback(lambda _: stopped.set())
             try:
-                while not stopped.is_set():
-                    for process in (web, worker):
-                        if process.ended:
-                            _say(f"the {process.role} process ended; starting it again")
-                            await process.start()
-                    try:
-                        await asyncio.wait_for(stopped.wait(), 1.0)
-                    except TimeoutError:
-                        continue
+                await stopped.wait()
+                if keeping.done():
+                    keeping.result()  # it ends only with an error
             finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
                 home.withdraw()
 
 

@@ -18,7 +18,8 @@ class Verdict:
     """*lost*: orders in a shop's books that the hub does not have; *duplicated*: orders or units it has twice.
 
     *tracking_pushes*: parcels that a shop's books show; *tracking_missing*: parcels they do not show, or of which the
-    hub does not know where they are; *duplicate_effects*: what happened twice at a shop or the carrier.
+    hub does not know where they are; *duplicate_effects*: what happened twice at a shop or the carrier; *wrong_states*:
+    orders that are cancelled for one side only.
     """
 
     numbers: dict[str, Any]
@@ -30,6 +31,7 @@ class Verdict:
     tracking_pushes: int = 0
     tracking_missing: int = 0
     duplicate_effects: int = 0
+    wrong_states: int = 0
 
     @property
     def passed(self) -> bool:
@@ -39,6 +41,7 @@ class Verdict:
             and not self.wrong
             and self.tracking_missing == 0
             and self.duplicate_effects == 0
+            and self.wrong_states == 0
             and self.explained >= self.oversold
             and not self.numbers["violations"]
         )
@@ -50,7 +53,10 @@ async def compare(hub: Hub, merchant_id: int, shops: Shops, connections: dict[st
         stored = await demo_books.stored_orders(tx)
         verdict = Verdict({})
         for shop, books in (("shopify", shops.shopify.books), ("woocommerce", shops.woocommerce.books)):
-            _orders(verdict, books, [row for row in stored if row["connection_id"] == connections[shop]])
+            rows = [row for row in stored if row["connection_id"] == connections[shop]]
+            _orders(verdict, books, rows)
+            off = {row["channel_order_id"] for row in rows if row["cancelled"]}
+            verdict.wrong_states += len(off ^ shops.called_off(shop))
         await _oversold(tx, verdict, shops)
         verdict.wrong = await _levels(tx, shops)
         _parcels(verdict, shops, connections, await demo_books.shipped_parcels(tx))
@@ -74,6 +80,8 @@ def _orders(verdict: Verdict, books: Any, rows: list[dict[str, Any]]) -> None:
     units: dict[str, Counter[str]] = {}
     for sale in books.sales:
         units.setdefault(sale.order_id, Counter())[sale.sku] += sale.quantity
+    for back in books.restocks:
+        units[back.order_id][back.sku] -= back.quantity
     found = Counter(row["channel_order_id"] for row in rows)
     verdict.lost += sum(order_id not in found for order_id in units)
     verdict.duplicated += sum(count - 1 for count in found.values())

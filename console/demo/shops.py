@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -62,14 +63,34 @@ class Shops:
         for simulator in (self.shopify, self.woocommerce, self.easypost):
             simulator.call_faults = faults
 
-    def buy(self) -> bool:
-        """One buyer with one or two things in one of the shops; False when the shop was sold out of them."""
+    def buy(self) -> tuple[str, str] | None:
+        """One buyer with one or two things in one of the shops: which one and the order's id, or None when the shop was
+        sold out of them.
+        """
         skus = self.rng.sample(sorted(self.supply), self.rng.choice((1, 1, 2)))
         basket = [(sku, self.rng.choice((1, 1, 1, 2))) for sku in skus]
         shop = self.rng.choice(("shopify", "woocommerce"))
-        order = self.shopify.checkout(basket) if shop == "shopify" else self.woocommerce.checkout(basket)
-        self.bought[shop] += order is not None
-        return order is not None
+        if shop == "shopify":
+            bought = self.shopify.checkout(basket)
+            made = bought.key if bought else None
+        else:
+            order = self.woocommerce.checkout(basket)
+            made = str(order.order_id) if order else None
+        self.bought[shop] += made is not None
+        return (shop, made) if made is not None else None
+
+    def call_off(self, shop: str, order_id: str) -> None:
+        """The buyer does not want it any more: the order is cancelled and its units are on sale again."""
+        if shop == "shopify":
+            self.shopify.cancel(order_id)
+        else:
+            self.woocommerce.set_status(int(order_id), "cancelled")
+
+    def called_off(self, shop: str) -> set[str]:
+        """Ids of the orders that are cancelled in the shop's own books."""
+        if shop == "shopify":
+            return {key for key, order in self.shopify.orders.items() if order.cancelled_at is not None}
+        return {str(key) for key, order in self.woocommerce.orders.items() if order.status == "cancelled"}
 
     def buy_odd(self) -> None:
         """What a real day also brings: an item without a SKU, a status nobody knows."""
@@ -88,21 +109,25 @@ class Shops:
             await served.close()
 
 
-async def open_shops(seed: int, orders: int) -> Shops:
-    """Open both shops, stocked alike: a fifth of the variants scarce enough to sell out in *orders* orders."""
+async def open_shops(
+    seed: int, orders: int, *, faults: Faults = FAULTS, now: Callable[[], datetime] = wall_clock
+) -> Shops:
+    """Open both shops, stocked alike: a fifth of the variants scarce enough to sell out in *orders* orders. *faults*
+    befall the shops' webhooks, *now* is their clock and the carrier's.
+    """
     rng = random.Random(seed)  # noqa: S311 - a story that can be told again
-    courier = Courier(random.Random(seed + 1), FAULTS)  # noqa: S311
+    courier = Courier(random.Random(seed + 1), faults)  # noqa: S311
     shopify = ShopifySimulator(
         shop=SHOP, access_token=TOKEN, client_secret=CLIENT_SECRET, seed=seed, courier=courier,
-        now=wall_clock, cost_bucket=(50_000, 2_000), retry_after_s=SHOPIFY_RETRIES_S,
+        now=now, cost_bucket=(50_000, 2_000), retry_after_s=SHOPIFY_RETRIES_S,
     )  # fmt: skip
     woocommerce = WooCommerceSimulator(
         consumer_key=KEY, consumer_secret=SECRET, webhook_secret=HOOK_SECRET, seed=seed,
-        courier=courier, now=wall_clock,
+        courier=courier, now=now,
     )  # fmt: skip
     callbacks = Courier(random.Random(seed + 2), CALLBACK_FAULTS)  # noqa: S311
     easypost = EasyPostSimulator(
-        api_key=CARRIER_KEY, webhook_secret=CARRIER_SECRET, seed=seed, courier=callbacks, now=wall_clock,
+        api_key=CARRIER_KEY, webhook_secret=CARRIER_SECRET, seed=seed, courier=callbacks, now=now,
         retry_after_s=CALLBACK_RETRIES_S,
     )  # fmt: skip
     shops = Shops(shopify, woocommerce, easypost, courier, callbacks, rng)

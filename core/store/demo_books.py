@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.store.database import Connection
@@ -10,7 +11,8 @@ from core.store.database import Connection
 async def stored_orders(tx: Connection) -> list[dict[str, Any]]:
     """Every order with the units it holds, has shipped or lacks, by SKU; lines that move nothing by their quantity."""
     rows = await tx.fetch(
-        """SELECT o.connection_id, o.channel_order_id, jsonb_object_agg(coalesce(u.sku, ''), u.units) AS units
+        """SELECT o.connection_id, o.channel_order_id, o.cancelled_at IS NOT NULL AS cancelled,
+             jsonb_object_agg(coalesce(u.sku, ''), u.units) AS units
            FROM orders o JOIN LATERAL (
              SELECT l.sku, sum(CASE WHEN l.variant_id IS NULL THEN l.quantity ELSE
                coalesce((SELECT sum(r.held + r.shipped) FROM reservations r WHERE r.merchant_id = l.merchant_id
@@ -18,9 +20,19 @@ async def stored_orders(tx: Connection) -> list[dict[str, Any]]:
                + coalesce((SELECT sum(s.quantity) FROM shortages s WHERE s.merchant_id = l.merchant_id
                  AND s.order_id = l.order_id AND s.line_id = l.line_id), 0) END)::int AS units
              FROM order_lines l WHERE l.merchant_id = o.merchant_id AND l.order_id = o.order_id GROUP BY l.sku) u ON true
-           GROUP BY o.merchant_id, o.order_id, o.connection_id, o.channel_order_id"""
+           GROUP BY o.merchant_id, o.order_id, o.connection_id, o.channel_order_id, o.cancelled_at"""
     )
     return [dict(row) for row in rows]
+
+
+async def not_stored(tx: Connection, keys: Sequence[bytes]) -> int:
+    """How many of the deliveries that these keys name (`core.store.deliveries.dedupe_key`) are not there."""
+    found: int = await tx.fetchval(
+        """SELECT count(*) FROM unnest($1::bytea[]) AS k (dedupe_key)
+           WHERE NOT EXISTS (SELECT FROM deliveries d WHERE d.dedupe_key = k.dedupe_key)""",
+        list(keys),
+    )
+    return found
 
 
 async def explained_shortages(tx: Connection) -> dict[str, int]:
@@ -54,12 +66,14 @@ async def covering_counts(tx: Connection) -> dict[str, int]:
     return {row["sku"]: row["on_hand"] for row in rows}
 
 
-async def orders_to_ship(tx: Connection) -> list[int]:
-    """Orders with something open, the oldest first."""
+async def orders_to_ship(tx: Connection, but: Sequence[str] = ()) -> list[int]:
+    """Orders with something open, the oldest first, without those whose channel's id is in *but*."""
     rows = await tx.fetch(
         """SELECT order_id FROM orders o WHERE cancelled_at IS NULL AND gone_at IS NULL AND intake <> 'ignore'
              AND EXISTS (SELECT FROM order_lines l WHERE l.merchant_id = o.merchant_id AND l.order_id = o.order_id
-               AND l.needs_parcel AND l.quantity - l.quantity_cancelled - l.quantity_fulfilled > 0) ORDER BY order_id"""
+               AND l.needs_parcel AND l.quantity - l.quantity_cancelled - l.quantity_fulfilled > 0)
+             AND channel_order_id <> ALL ($1::text[]) ORDER BY order_id""",
+        list(but),
     )
     return [row["order_id"] for row in rows]
 
@@ -100,6 +114,22 @@ async def at_rest(tx: Connection) -> bool:
                      AND (due_at <= clock_timestamp() OR failures > 0)))"""
         )
     )
+
+
+async def left(tx: Connection) -> dict[str, int]:
+    """What is still to do, by kind of work; only what is there at all."""
+    rows = await tx.fetch(
+        """SELECT 'todo' AS what, count(*) AS n FROM todo UNION ALL SELECT 'dirty', count(*) FROM dirty
+           UNION ALL SELECT 'fetches', count(*) FROM fetches
+           UNION ALL SELECT 'levels pending', count(*) FROM listing_levels WHERE pending
+           UNION ALL SELECT 'levels unseen', count(*) FROM listing_levels WHERE unseen > 0
+           UNION ALL SELECT 'outbox ' || status, count(*) FROM outbox WHERE status IN ('pending', 'rejected') GROUP BY status
+           UNION ALL SELECT 'drifts ' || status, count(*) FROM drifts WHERE status IN ('watching', 'told') GROUP BY status
+           UNION ALL SELECT 'connections ' || status, count(*) FROM connections WHERE status <> 'active' GROUP BY status
+           UNION ALL SELECT 'failed ' || kind || ': ' || last_error, count(*) FROM schedule
+             WHERE failures > 0 GROUP BY kind, last_error"""
+    )
+    return {row["what"]: row["n"] for row in rows if row["n"]}
 
 
 async def reconciled(tx: Connection) -> bool:

@@ -1,0 +1,280 @@
+"""The story of a chaos run: buyers buy, everything is struck, then it is calm, and the books are compared."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from connectors import discover
+from console.chaos.blows import rage
+from console.chaos.schedule import Strike, strikes
+from console.chaos.tools import Clocks, Disk
+from console.chaos.world import World, open_world
+from console.demo import acts
+from console.demo.books import Verdict, compare
+from console.demo.chaos import LOST_REPLIES
+from console.demo.shops import Shops, open_shops
+from console.demo.stage import Stage
+from console.home import Home
+from console.servers import Servers
+from core.clock import wall_clock
+from core.errors import FairwayError
+from core.hub import open_hub
+from core.settings import read_settings
+from core.store import demo_books
+from core.store.deliveries import dedupe_key
+from core.store.migrate import migrate
+from jobs.wake import RedisWake, open_redis
+from simulators.courier import Faults, Webhook
+from simulators.faults import CallFaults
+
+BUYERS_PER_S = 6.0
+CALLED_OFF = 0.1  # share of orders that are cancelled in the shop before they leave
+REGRET_S = (0.5, 8.0)  # how long after buying
+SETTLE_S = 120.0  # how long the hub may take, each time, to come to rest once it is calm
+DAY = timedelta(hours=25)  # how late what is late comes
+
+# What befalls webhooks: each comes five times, shuffled, one in ten never, one in twenty a day late.
+FAULTS = Faults(copies=5, lost=0.1, bad_signature=0.02, reordered=0.2, late=0.05, delay_s=0.6)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """*seed* decides who buys what and what strikes when, for *minutes*."""
+
+    seed: int
+    minutes: float
+
+    @property
+    def seconds(self) -> float:
+        return self.minutes * 60.0
+
+
+@dataclass(slots=True)
+class Run:
+    """What is counted while it goes on. *acked* are the keys of webhooks that were answered 200."""
+
+    plan: Plan
+    acked: set[bytes] = field(default_factory=set)
+    doomed: set[tuple[str, str]] = field(default_factory=set)
+    struck: list[Strike] = field(default_factory=list)
+    switched_on: int = 0
+    stuck: str = ""
+
+
+Says = Callable[[str, float], None]
+Tell = Callable[[float, Run, int, str], None]  # seconds gone, what was counted, orders, what happens now
+
+
+async def tell_chaos(
+    servers: Servers, home: Home, plan: Plan, *, clocks: Clocks | None, disk: Disk | None, tell: Tell
+) -> dict[str, Any]:
+    """Run it; returns its numbers with `passed`."""
+    started = time.monotonic()
+    await migrate(servers.endpoints.database_url, home.passwords)
+
+    def now() -> datetime:
+        return wall_clock() + timedelta(seconds=clocks.base_s if clocks else 0.0)
+
+    without = ({"clock"} if clocks is None else set()) | ({"disk"} if disk is None else set())
+    run = Run(plan)
+    shops = await open_shops(plan.seed, round(plan.seconds * BUYERS_PER_S), faults=FAULTS, now=now)
+    try:
+        async with (
+            open_world(servers, home, shops, clocks, disk, plan.seed) as world,
+            _stage(servers, home, world, shops, plan, now) as stage,
+        ):
+
+            def say(what: str, _share: float = 0.0) -> None:
+                tell(time.monotonic() - started, run, sum(shops.bought.values()), what)
+
+            await acts.link(stage, say)
+            _listen(stage, run)
+            shops.spoil(CallFaults(lost_replies=LOST_REPLIES))
+            await _struck(stage, world, run, strikes(plan.seed, plan.minutes, without), say)
+            shops.spoil(CallFaults())
+            try:
+                await _calm(stage, world, run, say)
+            except FairwayError as error:
+                run.stuck = error.message
+            say("comparing the books")
+            verdict = await compare(stage.hub, stage.merchant_id, shops, stage.connections)
+            async with stage.hub.database.transaction([stage.merchant_id]) as tx:
+                unstored = await demo_books.not_stored(tx, sorted(run.acked))
+                left = await demo_books.left(tx)
+    finally:
+        await shops.close()
+    return _numbers(run, verdict, unstored, left, time.monotonic() - started)
+
+
+@asynccontextmanager
+async def _stage(
+    servers: Servers, home: Home, world: World, shops: Shops, plan: Plan, now: Callable[[], datetime]
+) -> AsyncIterator[Stage]:
+    """A person's own way to the hub: past the proxies, with a clock that is right."""
+    ends = servers.endpoints
+    environment = home.environment(ends.database_url, ends.redis_url, "fairway_worker")
+    settings = read_settings({**environment, "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1"})
+    redis = open_redis(world.redis_url)
+    try:
+        async with open_hub(
+            settings, discover(), wake=RedisWake(redis), clock=now, application="chaos", pool=acts.DESKS + 2
+        ) as hub:
+            parcels = f"CHAOS{plan.seed:04}"
+            yield Stage(hub, shops, world.door, world.urls, parcels, patience_s=SETTLE_S)
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+def _listen(stage: Stage, run: Run) -> None:
+    """Remember every webhook that is answered 200: from then on it may not be lost."""
+
+    def take(webhook: Webhook) -> None:
+        _, _, token, topic = urlsplit(webhook.url).path.split("/", 3)
+        run.acked.add(dedupe_key(stage.tokens[token], unquote(topic), webhook.body))
+
+    stage.shops.courier.taken = stage.shops.callbacks.taken = take
+
+
+async def _struck(stage: Stage, world: World, run: Run, plan: list[Strike], say: Says) -> None:
+    """Everything goes on, and everything is struck."""
+
+    def told(one: Strike) -> None:
+        run.struck.append(one)
+        say(f"{one.target}: {one.fault}")
+
+    around = [
+        asyncio.create_task(work)
+        for work in (_buy(stage, run), _desk(stage, run), _carrier(stage), _attend(stage, run))
+    ]
+    raging = asyncio.create_task(rage(world, plan, run.plan.seconds, told))
+    try:
+        await asyncio.wait([raging, *around], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (raging, *around):
+            task.cancel() if not task.done() else None
+        ended = await asyncio.gather(raging, *around, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, Exception):
+            raise one
+
+
+async def _buy(stage: Stage, run: Run) -> None:
+    """Buyers come at a steady pace; some do not want it after all."""
+    shops, rng = stage.shops, random.Random(f"regrets of {run.plan.seed}")  # noqa: S311
+    shops.buy_odd()
+    regrets: list[tuple[float, tuple[str, str]]] = []
+    begun, tried = time.monotonic(), 0
+    while True:
+        tried += 1
+        bought = shops.buy()
+        if bought is not None and rng.random() < CALLED_OFF:
+            run.doomed.add(bought)
+            regrets.append((time.monotonic() + rng.uniform(*REGRET_S), bought))
+        for entry in [entry for entry in regrets if entry[0] <= time.monotonic()]:
+            regrets.remove(entry)
+            shops.call_off(*entry[1])
+        await asyncio.sleep(max(0.0, begun + tried / BUYERS_PER_S - time.monotonic()))
+
+
+async def _desk(stage: Stage, run: Run) -> None:
+    """Parcels leave all the time."""
+    while True:
+        await acts.pack(stage, _quiet, but=[order_id for _, order_id in run.doomed])
+        await asyncio.sleep(1.0)
+
+
+async def _carrier(stage: Stage) -> None:
+    """Some parcels get on by a step now and then."""
+    carrier, rng = stage.shops.easypost, random.Random(0)  # noqa: S311
+    while True:
+        for code in carrier.truth():
+            if rng.random() < 0.2:
+                carrier.advance(code)
+        await asyncio.sleep(1.0)
+
+
+async def _attend(stage: Stage, run: Run) -> None:
+    """A shop switches a webhook off that fails six times in a row; its owner switches it on again."""
+    while True:
+        await asyncio.sleep(1.0)
+        for hook in stage.shops.woocommerce.hooks.hooks.values():
+            if hook.status == "disabled":
+                hook.status, hook.failures = "active", 0
+                run.switched_on += 1
+
+
+async def _calm(stage: Stage, world: World, run: Run, say: Says) -> None:
+    """Nothing is struck any more: the rest leaves, a day passes, what was late comes, and all comes to rest."""
+    say("calm: what was struck comes back")
+    for shop, order_id in sorted(run.doomed):
+        if order_id not in stage.shops.called_off(shop):
+            stage.shops.call_off(shop, order_id)
+    await acts.settle(stage, say)
+    await acts.restock(stage, say)
+    await acts.pack(stage, say)
+    await stage.rest()
+    await acts.carry(stage, say)
+    await acts.settle(stage, say)
+    say("a day passes, and what was late comes")
+    if world.clocks:
+        world.clocks.pass_time(DAY.total_seconds())
+    stage.shops.courier.bring_late()
+    await acts.settle(stage, say)
+    await acts.look_again(stage, say)
+
+
+def _quiet(_what: str, _share: float) -> None:
+    """What a desk does every second is nothing to tell."""
+
+
+def _numbers(
+    run: Run, verdict: Verdict, unstored: int, left: dict[str, int], seconds: float
+) -> dict[str, Any]:
+    by_kind: dict[str, int] = {}
+    for one in run.struck:
+        by_kind[one.fault] = by_kind.get(one.fault, 0) + 1
+    return {
+        "seed": run.plan.seed,
+        "minutes": run.plan.minutes,
+        "faults": len(run.struck),
+        "faults_by_kind": by_kind,
+        "strikes": [
+            {
+                "at_s": one.at_s,
+                "fault": one.fault,
+                "target": one.target,
+                "for_s": one.for_s,
+                "amount": one.amount,
+            }
+            for one in run.struck
+        ],
+        "acked": len(run.acked),
+        "orders": verdict.numbers["orders"],
+        "called_off": len(run.doomed),
+        "lost": verdict.lost + unstored,
+        "duplicated": verdict.duplicated,
+        "duplicate_effects": verdict.duplicate_effects,
+        "wrong_states": verdict.wrong_states,
+        "tracking_pushes": verdict.tracking_pushes,
+        "tracking_missing": verdict.tracking_missing,
+        "oversold": verdict.oversold,
+        "oversold_explained": verdict.explained,
+        "wrong_levels": len(verdict.wrong),
+        "wrong": verdict.wrong[:20],
+        "invariants_violated": sum(verdict.numbers["violations"].values()),
+        "violations": verdict.numbers["violations"],
+        "parked": verdict.numbers["parked"],
+        "webhooks_switched_on_again": run.switched_on,
+        "stuck": run.stuck,
+        "left": left,
+        "seconds": round(seconds, 1),
+        "passed": verdict.passed and unstored == 0 and not run.stuck,
+    }
