@@ -56,6 +56,7 @@ class Hub:
     wake: Wake
     send: Send
     meter: Meter
+    wall: Clock = wall_clock  # this machine's own clock: for saying that it is wrong, and nothing else
     _accounts: dict[tuple[int, int], tuple[float, Account]] = field(default_factory=dict)
 
     async def account(self, merchant_id: int, connection_id: int) -> Account:
@@ -112,12 +113,14 @@ async def open_hub(
     registry: Mapping[str, Connector],
     *,
     wake: Wake | None = None,
-    clock: Clock = wall_clock,
+    clock: Clock | None = None,
     send: Send | None = None,
     application: str = "fairway-worker",
     pool: int = 6,
 ) -> AsyncIterator[Hub]:
-    """Open what a process needs and close it at the end. *send* replaces the HTTP client (tests)."""
+    """Open what a process needs and close it at the end. *send* replaces the HTTP client (tests), *clock* the
+    database's clock.
+    """
     database = await Database.connect(
         settings.database_url, size=pool, application=application, statement_cache=settings.statement_cache
     )
@@ -127,7 +130,7 @@ async def open_hub(
             settings=settings,
             database=database,
             registry=registry,
-            clock=clock,
+            clock=clock or database.clock,
             wake=wake or Silent(),
             send=send
             or sender(
@@ -135,7 +138,7 @@ async def open_hub(
                 allow_private_hosts=settings.allow_private_hosts,
                 deadline_s=settings.call_deadline_s,
             ),
-            meter=Meter(database, clock),
+            meter=Meter(database, clock or database.clock),
         )
     finally:
         await client.close()

@@ -105,8 +105,10 @@ def _code(status: int, told: dict[str, Any] | None) -> ErrorCode:
     message = str(told.get("message")) if told else ""
     if status == 401 and " permissions" in message:
         return ErrorCode.FORBIDDEN  # a read-only key that writes is told so with 401
-    if status == 401 and message.startswith("Invalid nonce"):
-        return ErrorCode.UNAVAILABLE  # signed anew, the next try is fine
+    if status == 401 and message.startswith(("Invalid nonce", "Invalid timestamp")):
+        return (
+            ErrorCode.UNAVAILABLE
+        )  # signed anew, the next try is fine; and a wrong clock says nothing about the keys
     return _STATUSES.get(status, ErrorCode.REJECTED)
 
 

@@ -148,7 +148,7 @@ async def _struck(stage: Stage, world: World, run: Run, plan: list[Strike], say:
 
     def told(one: Strike) -> None:
         run.struck.append(one)
-        say(f"{one.target}: {one.fault}")
+        say(f"{one.target}: {one.fault}", 0.0)
 
     around = [
         asyncio.create_task(work)
@@ -213,7 +213,7 @@ async def _attend(stage: Stage, run: Run) -> None:
 
 async def _calm(stage: Stage, world: World, run: Run, say: Says) -> None:
     """Nothing is struck any more: the rest leaves, a day passes, what was late comes, and all comes to rest."""
-    say("calm: what was struck comes back")
+    say("calm: what was struck comes back", 0.0)
     for shop, order_id in sorted(run.doomed):
         if order_id not in stage.shops.called_off(shop):
             stage.shops.call_off(shop, order_id)
@@ -223,7 +223,7 @@ async def _calm(stage: Stage, world: World, run: Run, say: Says) -> None:
     await stage.rest()
     await acts.carry(stage, say)
     await acts.settle(stage, say)
-    say("a day passes, and what was late comes")
+    say("a day passes, and what was late comes", 0.0)
     if world.clocks:
         world.clocks.pass_time(DAY.total_seconds())
     stage.shops.courier.bring_late()

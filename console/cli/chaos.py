@@ -70,7 +70,11 @@ async def _strike(directory: Path, seed: int, minutes: float) -> dict[str, Any]:
         skipped = [one for one in (clocks, disk) if isinstance(one, str)]
         for sentence in skipped:
             click.echo(f"Skipped: {sentence}.", err=True)
-        with run_servers(directory, log=lambda _text: None) as servers, Progressing() as bar:
+        preloaded = clocks.environment("PostgreSQL") if isinstance(clocks, Clocks) else None
+        with (
+            run_servers(directory, log=lambda _text: None, postgres_environment=preloaded) as servers,
+            Progressing() as bar,
+        ):
 
             def tell(gone_s: float, told: Run, orders: int, what: str) -> None:
                 share = min(1.0, gone_s / (minutes * 60.0))

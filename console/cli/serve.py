@@ -93,7 +93,6 @@ def status_page(home: object, database_url: str, port: int):  # type: ignore[no-
 
     from console.home import Home, as_role
     from console.pages.app import create_pages, serve_pages
-    from core.clock import wall_clock
     from core.store.database import Database
 
     assert isinstance(home, Home)  # noqa: S101 - a lazy import keeps the type out of the signature
@@ -102,7 +101,7 @@ def status_page(home: object, database_url: str, port: int):  # type: ignore[no-
     async def serving():  # type: ignore[no-untyped-def]  # noqa: ANN202
         url = as_role(database_url, "fairway_read", home.passwords["fairway_read"])
         database = await Database.connect(url, size=2, application="fairway-pages")
-        runner, address = await serve_pages(create_pages(database, wall_clock), "127.0.0.1", port)
+        runner, address = await serve_pages(create_pages(database, database.clock), "127.0.0.1", port)
         try:
             yield address
         finally:
@@ -122,7 +121,6 @@ async def _web() -> None:
     from connectors import discover
     from console.cli.starting import start_safely
     from console.processes import collect_less_often, die_with_parent
-    from core.clock import wall_clock
     from core.log import set_up_logging
     from core.settings import read_settings
     from core.store.database import Database
@@ -147,7 +145,7 @@ async def _web() -> None:
         """Workers look for work themselves."""
 
     ring = RedisWake(redis).ring if redis else silent
-    app = create_app(settings, database=database, registry=discover(), clock=wall_clock, ring=ring)
+    app = create_app(settings, database=database, registry=discover(), clock=database.clock, ring=ring)
     try:
         await serve(app, settings, announce=lambda address: print(address, flush=True))
     finally:

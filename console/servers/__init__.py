@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,13 @@ class Servers:
 
 
 @contextmanager
-def run_servers(directory: Path, *, log: Log) -> Iterator[Servers]:
+def run_servers(
+    directory: Path, *, log: Log, postgres_environment: Mapping[str, str] | None = None
+) -> Iterator[Servers]:
     """Run what `DATABASE_URL` and `REDIS_URL` do not name, with its data in *directory*, during the block.
 
-    An empty `REDIS_URL` means to run without one. *log* is called from other threads, too. Raises `Busy` when
+    An empty `REDIS_URL` means to run without one. *log* is called from other threads, too. *postgres_environment* is for
+    who preloads a library. Raises `Busy` when
     another hub uses the directory, `UsageProblem` when the servers' user cannot go there, `FairwayError` if
     a server cannot be found or does not start.
     """
@@ -66,7 +69,9 @@ def run_servers(directory: Path, *, log: Log) -> Iterator[Servers]:
                 return url
 
             if not database_url:
-                database_url = keep("postgres", postgres(directory, sockets, account, log))
+                database_url = keep(
+                    "postgres", postgres(directory, sockets, account, log, postgres_environment)
+                )
             if redis_url is None:
                 redis_url = keep("valkey", valkey(directory, sockets, account, log))
         endpoints = Endpoints(database_url, redis_url or None)

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -60,7 +61,13 @@ class Site:
         return self.directory / "data"
 
 
-def postgres(directory: Path, sockets: Path, account: Account | None, log: Log) -> tuple[str, Keeper]:
+def postgres(
+    directory: Path,
+    sockets: Path,
+    account: Account | None,
+    log: Log,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[str, Keeper]:
     """A keeper for the server in *directory*/postgres, and its URL for the administrator.
 
     Sets the data up when there is none. Raises `FairwayError` when no program is found, when it fails, or
@@ -77,6 +84,7 @@ def postgres(directory: Path, sockets: Path, account: Account | None, log: Log) 
         farewell=signal.SIGINT,  # the "fast" shutdown: clients are sent away, a checkpoint is written
         answers=lambda pid: _is_ready(site.data, pid),
         tidy=lambda: _forget(site),
+        environment=environment or {},
     )
     if not site.data.exists():
         log(f"setting up PostgreSQL {major} in {site.directory}")

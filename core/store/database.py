@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
 
+from core.clock import AnchoredClock
 from core.errors import FairwayError
 from core.flow import decode
 
@@ -50,6 +52,7 @@ class Database:
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
+        self.clock = AnchoredClock()  # what to go by, wherever no other clock was asked for
 
     @staticmethod
     async def connect(
@@ -99,7 +102,8 @@ class Database:
     async def transaction(self, merchants: Iterable[int]) -> AsyncIterator[Connection]:
         """One transaction that sees the rows of *merchants* only."""
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
-            await declare(connection, merchants)
+            asked = self.clock.counted()
+            self.clock.tell(asked, await _declare(connection, merchants))
             yield connection
 
     async def close(self) -> None:
@@ -108,8 +112,16 @@ class Database:
 
 async def declare(tx: Connection, merchants: Iterable[int]) -> None:
     """Say whose rows the rest of this transaction may see."""
+    await _declare(tx, merchants)
+
+
+async def _declare(tx: Connection, merchants: Iterable[int]) -> datetime:
+    """As `declare`; returns the server's time, which costs nothing more."""
     names = ",".join(str(merchant) for merchant in sorted(set(merchants)))
-    await tx.execute("SELECT set_config('fairway.merchants', $1, true)", names)
+    now: datetime = await tx.fetchval(
+        "SELECT clock_timestamp() FROM set_config('fairway.merchants', $1, true)", names
+    )
+    return now
 
 
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -115,13 +115,13 @@ def judge_server(found: Mapping[str, Any], weak: list[str]) -> list[Finding]:
 
 
 async def _clock(hub: Hub, tx: Connection) -> Finding:
-    before = hub.clock()
+    before = hub.wall()
     theirs = (await doctor.server(tx))["clock"]
-    after = hub.clock()
+    after = hub.wall()
     # The server read its clock somewhere between the two.
     apart = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
     text = f"{apart:.1f} s apart from the database's"
-    fix = "Keep the clocks of both machines right (NTP)."
+    fix = "Keep the clocks of both machines right (NTP): all processes go by the database's."
     if apart > CLOCK_PROBLEM_S:
         return problem("clock", text, fix)
     return warning("clock", text, fix) if apart > CLOCK_WARNING_S else well("clock", text)

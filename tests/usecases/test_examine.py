@@ -187,7 +187,7 @@ async def test_a_schema_that_is_not_this_versions_is_a_problem(
 
 @pytest.mark.parametrize(("ahead_s", "state"), [(0, State.OK), (10, State.WARNING), (-90, State.PROBLEM)])
 async def test_a_clock_that_is_wrong_is_told(hub: Hub, ahead_s: int, state: State) -> None:
-    hub.clock = lambda: wall_clock() + timedelta(seconds=ahead_s)
+    hub.wall = lambda: wall_clock() + timedelta(seconds=ahead_s)
 
     found = (await of_database(hub))["clock"]
 

@@ -95,6 +95,7 @@ def test_403_is_a_missing_right_when_the_shop_says_it_and_a_firewall_otherwise()
         ("Consumer secret is invalid.", ErrorCode.UNAUTHORIZED),
         ("The API key provided does not have write permissions.", ErrorCode.FORBIDDEN),
         ("Invalid nonce - nonce has already been used.", ErrorCode.UNAVAILABLE),
+        ("Invalid timestamp.", ErrorCode.UNAVAILABLE),
     ],
 )
 def test_401_is_told_apart_by_its_text(message: str, code: ErrorCode) -> None:
