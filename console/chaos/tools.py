@@ -14,6 +14,8 @@ from core.errors import FairwayError
 
 DISK = 1 << 30  # bytes of the small disk while it is not full: memory that is used only as it is written to
 TRIES = 20
+ENV = "/usr/bin/env"
+MEMORY = Path("/dev/shm")  # noqa: S108 - where the library keeps something for each process
 SLACK = 256 << 10  # bytes that are left of a full one
 
 
@@ -37,6 +39,16 @@ class Clocks:
             "FAKETIME_DISABLE_SHM": "1",
             "NO_FAKE_STAT": "1",
         }
+
+    def before(self, name: str) -> list[str]:
+        """Words before a command that does not take over our environment: from then on its clock is ours."""
+        return [ENV, *(f"{key}={value}" for key, value in self.environment(name).items())]
+
+    def sweep(self) -> None:
+        """Remove what the library left in memory for processes that were killed."""
+        for left in (*MEMORY.glob("faketime_shm_*"), *MEMORY.glob("sem.faketime_sem_*")):
+            if not Path("/proc", left.name.rpartition("_")[2]).exists():
+                left.unlink(missing_ok=True)
 
     def put(self, name: str, offset_s: float) -> None:
         """From the next second on, the clock of *name* is wrong by *offset_s*."""

@@ -70,9 +70,9 @@ async def _strike(directory: Path, seed: int, minutes: float) -> dict[str, Any]:
         skipped = [one for one in (clocks, disk) if isinstance(one, str)]
         for sentence in skipped:
             click.echo(f"Skipped: {sentence}.", err=True)
-        preloaded = clocks.environment("PostgreSQL") if isinstance(clocks, Clocks) else None
+        preloaded = clocks.before("PostgreSQL") if isinstance(clocks, Clocks) else ()
         with (
-            run_servers(directory, log=lambda _text: None, postgres_environment=preloaded) as servers,
+            run_servers(directory, log=lambda _text: None, before_postgres=preloaded) as servers,
             Progressing() as bar,
         ):
 
@@ -88,6 +88,8 @@ async def _strike(directory: Path, seed: int, minutes: float) -> dict[str, Any]:
                 disk=disk if isinstance(disk, Disk) else None,
                 tell=tell,
             )
+    if isinstance(clocks, Clocks):
+        clocks.sweep()
     return {**numbers, "skipped": skipped}
 
 

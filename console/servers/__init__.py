@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,13 +43,11 @@ class Servers:
 
 
 @contextmanager
-def run_servers(
-    directory: Path, *, log: Log, postgres_environment: Mapping[str, str] | None = None
-) -> Iterator[Servers]:
+def run_servers(directory: Path, *, log: Log, before_postgres: Sequence[str] = ()) -> Iterator[Servers]:
     """Run what `DATABASE_URL` and `REDIS_URL` do not name, with its data in *directory*, during the block.
 
-    An empty `REDIS_URL` means to run without one. *log* is called from other threads, too. *postgres_environment* is for
-    who preloads a library. Raises `Busy` when
+    An empty `REDIS_URL` means to run without one. *log* is called from other threads, too. *before_postgres* are
+    words of a program that becomes PostgreSQL, such as `env`. Raises `Busy` when
     another hub uses the directory, `UsageProblem` when the servers' user cannot go there, `FairwayError` if
     a server cannot be found or does not start.
     """
@@ -69,9 +67,7 @@ def run_servers(
                 return url
 
             if not database_url:
-                database_url = keep(
-                    "postgres", postgres(directory, sockets, account, log, postgres_environment)
-                )
+                database_url = keep("postgres", postgres(directory, sockets, account, log, before_postgres))
             if redis_url is None:
                 redis_url = keep("valkey", valkey(directory, sockets, account, log))
         endpoints = Endpoints(database_url, redis_url or None)

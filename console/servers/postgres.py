@@ -7,7 +7,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -66,7 +66,7 @@ def postgres(
     sockets: Path,
     account: Account | None,
     log: Log,
-    environment: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
 ) -> tuple[str, Keeper]:
     """A keeper for the server in *directory*/postgres, and its URL for the administrator.
 
@@ -78,13 +78,12 @@ def postgres(
     password_file = directory / "postgres.password"
     program = Program(
         name="PostgreSQL",
-        command=_command(site),
+        command=[*before, *_command(site)],
         directory=site.directory,
         account=account,
         farewell=signal.SIGINT,  # the "fast" shutdown: clients are sent away, a checkpoint is written
         answers=lambda pid: _is_ready(site.data, pid),
         tidy=lambda: _forget(site),
-        environment=environment or {},
     )
     if not site.data.exists():
         log(f"setting up PostgreSQL {major} in {site.directory}")

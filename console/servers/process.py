@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from console.servers.account import Account
@@ -36,7 +36,6 @@ class Program:
     farewell: signal.Signals
     answers: Callable[[int], bool]
     tidy: Callable[[], None] = lambda: None  # what a crash leaves behind; called while no old process lives
-    environment: Mapping[str, str] = field(default_factory=dict)  # beside the little that every server gets
 
     @property
     def log_file(self) -> Path:
@@ -66,12 +65,7 @@ def spawn(
             stdout=output,
             stderr=output,
             cwd="/",
-            env={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "LC_ALL": "C",
-                "TZ": "UTC",
-                **program.environment,
-            },
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             start_new_session=True,  # Ctrl-C is for the hub, which then stops its servers in order
             pass_fds=(claim,),
         )
