@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -109,9 +109,13 @@ async def tell_chaos(
             async with stage.hub.database.transaction([stage.merchant_id]) as tx:
                 unstored = await demo_books.not_stored(tx, sorted(run.acked))
                 left = await demo_books.left(tx)
+                stories = {
+                    row["sku"]: await demo_books.story_of(tx, row["sku"]) | _channels_story(shops, row["sku"])
+                    for row in verdict.wrong[:20]
+                }
     finally:
         await shops.close()
-    return _numbers(run, verdict, unstored, left, time.monotonic() - started)
+    return _numbers(run, verdict, unstored, left, time.monotonic() - started) | {"stories": stories}
 
 
 @asynccontextmanager
@@ -229,6 +233,18 @@ async def _calm(stage: Stage, world: World, run: Run, say: Says) -> None:
     stage.shops.courier.bring_late()
     await acts.settle(stage, say)
     await acts.look_again(stage, say)
+
+
+def _channels_story(shops: Shops, sku: str) -> dict[str, list[Any]]:
+    """What the shops' own books say of *sku*, in the order of time."""
+    found: dict[str, list[Any]] = {}
+    for shop, books in (("shopify", shops.shopify.books), ("woocommerce", shops.woocommerce.books)):
+        rows: list[tuple[str, Any]] = [("sold", one) for one in books.sales]
+        rows += [("given back", one) for one in books.restocks]
+        rows += [("written", one) for one in books.stock_writes]
+        mine = sorted((row for row in rows if row[1].sku == sku), key=lambda row: row[1].at)
+        found[shop] = [(word, asdict(one)) for word, one in mine]
+    return found
 
 
 def _quiet(_what: str, _share: float) -> None:

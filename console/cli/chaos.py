@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from console.cli.show import as_json as shown
 from console.cli.show import print_json, print_table, run
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def chaos(*, seed: int, minutes: float, as_json: bool, keep: bool) -> int:
     try:
         numbers = run(_strike(directory, seed, minutes))
         done = bool(numbers["passed"])
+        (directory / "wrong.json").write_text(shown(numbers.pop("stories")), "utf-8")
     finally:
         if keep or not done:
             click.echo(f"The logs are in {directory}.", err=True)

@@ -32,13 +32,15 @@ class Watched:
 class Evidence:
     """What is known beside the level. Every order the channel had listed by *complete_until* is counted here (None: that
     cannot be said). *restocked* units of orders were cancelled or returned since the last write before the difference;
-    *parked*: something the channel sent about then could not be read, and may be an order.
+    *released* of them were cancelled before they had left, and are free in the ledger again; *parked*: something the
+    channel sent about then could not be read, and may be an order.
     """
 
     complete_until: datetime | None = None
     restocked: int = 0
     parked: bool = False
     given_back: int = 0
+    released: int = 0
 
 
 class Step(StrEnum):
@@ -53,7 +55,8 @@ class Step(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """*units* are what is watched, or settled; *adopted* is what of it the level takes over at once (`Found.adopted`).
-    *by* says what made a difference go away: "order", "hub" (a later write) or "itself".
+    *by* says what made a difference go away: "order", "hub" (a later write) or "itself". *ours*: the ledger has the units
+    already, so that booking them would count them twice.
     """
 
     step: Step
@@ -62,6 +65,7 @@ class Verdict:
     adopted: int = 0
     by: str = ""
     words: str = ""
+    ours: bool = False
 
 
 def due(watched: Watched, evidence: Evidence, patience: timedelta) -> bool:
@@ -149,6 +153,9 @@ def _missing(watched: Watched, known: Known, units: int, evidence: Evidence) -> 
 
 
 def _surplus(watched: Watched, known: Known, units: int, evidence: Evidence, adopted: int) -> Verdict:
+    if evidence.released >= units:
+        words = "the channel put units of a cancelled order back on sale, as the ledger had done"
+        return Verdict(Step.SETTLED, Drift.CHANNEL_RESTOCK, units, adopted, words=words, ours=True)
     if evidence.restocked >= units:
         words = "the channel put units of a cancelled or returned order back on sale"
         return Verdict(Step.SETTLED, Drift.CHANNEL_RESTOCK, units, adopted, words=words)
@@ -178,13 +185,14 @@ def who_wins(
     connection_id: int,
     *,
     bookable: bool,
+    ours: bool = False,
 ) -> Wins:
     """Whose count is right where a settled difference is of *kind*. *policies* are by connection (0: all) and kind.
 
-    *bookable*: a difference can be booked where it is. A lost write is our own to make good; what no count can heal asks a
-    person.
+    *bookable*: a difference can be booked where it is. A lost write is our own to make good, and so is what the ledger has
+    already (*ours*); what no count can heal asks a person.
     """
-    if kind is Drift.LOST_PUSH:
+    if kind is Drift.LOST_PUSH or ours:
         return Wins.HUB
     if kind not in DEFAULTS:
         return Wins.ASK

@@ -45,6 +45,34 @@ async def explained_shortages(tx: Connection) -> dict[str, int]:
     return {row["sku"]: row["units"] for row in rows}
 
 
+async def story_of(tx: Connection, sku: str) -> dict[str, list[dict[str, Any]]]:
+    """Everything that is known of how the listings of *sku* were told their counts, and how its units moved."""
+    found = {}
+    for name, query in (
+        (
+            "levels",
+            "SELECT ll.* FROM listing_levels ll JOIN variants v USING (merchant_id, variant_id) WHERE v.sku = $1",
+        ),
+        (
+            "attempts",
+            """SELECT a.* FROM push_attempts a JOIN listings l USING (merchant_id, connection_id, listing_id)
+               JOIN variants v USING (merchant_id, variant_id) WHERE v.sku = $1 ORDER BY a.started_at""",
+        ),
+        (
+            "drifts",
+            """SELECT d.* FROM drifts d JOIN listings l USING (merchant_id, connection_id, listing_id)
+               JOIN variants v USING (merchant_id, variant_id) WHERE v.sku = $1 ORDER BY d.found_at""",
+        ),
+        (
+            "ledger",
+            """SELECT e.* FROM stock_ledger e JOIN variants v USING (merchant_id, variant_id) WHERE v.sku = $1
+               ORDER BY e.entry_id""",
+        ),
+    ):
+        found[name] = [dict(row) for row in await tx.fetch(query, sku)]
+    return found
+
+
 async def free_by_sku(tx: Connection) -> dict[str, int]:
     rows = await tx.fetch(
         """SELECT v.sku, sum(s.on_hand - s.reserved)::int AS free

@@ -116,16 +116,22 @@ async def evidence(
     tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[Row]
 ) -> dict[int, Row]:
     """By listing of *rows*, levels with a difference: *restocked* units of its orders that were cancelled or returned
-    since the write before it, and whether anything the channel sent about then is *parked*.
+    since the write before it, those *released* of them that had not left by then, and whether anything the channel sent
+    about then is *parked*.
     """
     found = await tx.fetch(
-        """SELECT r.l AS listing_id, coalesce((SELECT sum(ol.quantity_cancelled + ol.quantity_returned)
-               FROM order_lines ol JOIN orders o USING (merchant_id, order_id)
-               WHERE ol.merchant_id = $1 AND ol.listing_id = r.l AND (ol.quantity_cancelled > 0 OR ol.quantity_returned > 0)
-                 AND o.connection_id = $2 AND o.stored_at > coalesce(r.since, '-infinity')), 0)::int AS restocked,
+        """SELECT r.l AS listing_id, coalesce(back.restocked, 0)::int AS restocked,
+             coalesce(back.released, 0)::int AS released,
              EXISTS (SELECT FROM parked p WHERE p.merchant_id = $1 AND p.connection_id = $2 AND p.resolved_at IS NULL
                AND p.parked_at > r.found - interval '1 hour') AS parked
-           FROM unnest($3::bigint[], $4::timestamptz[], $5::timestamptz[]) AS r (l, since, found)""",
+           FROM unnest($3::bigint[], $4::timestamptz[], $5::timestamptz[]) AS r (l, since, found)
+           CROSS JOIN LATERAL (
+             SELECT sum(ol.quantity_cancelled + ol.quantity_returned) AS restocked,
+               sum(greatest(0, least(ol.quantity_cancelled, ol.quantity - ol.quantity_fulfilled)))
+                 FILTER (WHERE ol.moves_stock AND o.intake IN ('ship', 'reserve_only')) AS released
+             FROM order_lines ol JOIN orders o USING (merchant_id, order_id)
+             WHERE ol.merchant_id = $1 AND ol.listing_id = r.l AND (ol.quantity_cancelled > 0 OR ol.quantity_returned > 0)
+               AND o.connection_id = $2 AND o.stored_at > coalesce(r.since, '-infinity')) back""",
         merchant_id,
         connection_id,
         *([row[name] for row in rows] for name in ("listing_id", "since", "found_at")),

@@ -24,13 +24,14 @@ class Healers:
     places: Mapping[Key, Row] = field(default_factory=dict)
     policies: Mapping[tuple[int, Drift], Wins] = field(default_factory=dict)
 
-    def wins(self, row: Row, kind: Drift) -> Wins:
+    def wins(self, row: Row, kind: Drift, *, ours: bool = False) -> Wins:
         place = self.places.get(key_of(row))
         wins = who_wins(
             kind,
             self.policies,
             self.connection_id,
             bookable=place is not None,
+            ours=ours,
         )
         return Wins.ASK if wins is Wins.HUB and row["frozen"] else wins
 

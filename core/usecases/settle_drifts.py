@@ -109,7 +109,7 @@ async def _settle_some(place: Place, rows: Sequence[Row], done: Settled) -> None
             )
             for row, verdict, look in judged
             if verdict.step is Step.SETTLED
-            for wins in (who.wins(row, verdict.kind),)
+            for wins in (who.wins(row, verdict.kind, ours=verdict.ours),)
         ]
         await heal(tx, *where, healings, now)
     done.gone += sum(row["status"] == "closed" for row in changed)
@@ -154,7 +154,8 @@ async def _judge(
     """What becomes of open differences, as far as anything does; *seen* are looks at those that were due."""
     hidden = place.connector.manifest.zero == "deactivate"
     writes = await writes_of(tx, place.lease, rows)
-    about = await evidence_of(tx, place.lease, rows, place.complete)
+    gives_back = place.connector.manifest.gives_back_cancelled
+    about = await evidence_of(tx, place.lease, rows, place.complete, gives_back=gives_back)
     judged: list[tuple[Row, Verdict, Look | None]] = []
     for row in rows:
         key = key_of(row)

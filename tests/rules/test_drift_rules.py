@@ -146,6 +146,7 @@ def test_what_explains_a_difference_without_another_look(
         (replace(FEWER, looked_at=LONG_AGO), replace(RAISED, unseen=4), Evidence(), 10, Step.SETTLED,
          Drift.CHANNEL_EDIT, -4),
         (MORE, KNOWN, Evidence(restocked=3), 13, Step.SETTLED, Drift.CHANNEL_RESTOCK, 3),
+        (MORE, KNOWN, Evidence(restocked=3, released=3), 13, Step.SETTLED, Drift.CHANNEL_RESTOCK, 3),
         (MORE, KNOWN, Evidence(restocked=2), 13, Step.SETTLED, Drift.CHANNEL_EDIT, 3),
         (MORE, KNOWN, Evidence(), 10, Step.GONE, Drift.CHANNEL_EDIT, 0),
         (MORE, KNOWN, Evidence(restocked=1), 10, Step.GONE, Drift.CHANNEL_RESTOCK, 0),
@@ -163,6 +164,17 @@ def test_what_a_difference_is_settled_as(
     verdict = settle(watched, known, evidence, look(quantity))
 
     assert (verdict.step, verdict.kind, verdict.units) == (step, kind, units)
+
+
+@pytest.mark.parametrize(("released", "wins"), [(3, Wins.HUB), (2, Wins.ASK)])
+def test_units_of_cancelled_orders_that_the_ledger_has_back_are_never_booked_again(
+    released: int, wins: Wins
+) -> None:
+    verdict = settle(MORE, KNOWN, Evidence(restocked=3, released=released), look(13))
+
+    assert who_wins(verdict.kind, {}, 7, bookable=True, ours=verdict.ours) is wins
+    booked = who_wins(verdict.kind, {(0, verdict.kind): Wins.CHANNEL}, 7, bookable=True, ours=verdict.ours)
+    assert booked is (Wins.HUB if verdict.ours else Wins.CHANNEL)
 
 
 def test_a_listing_that_is_gone_is_settled_as_that_and_one_that_is_back_is_no_drift() -> None:

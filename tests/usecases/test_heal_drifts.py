@@ -300,3 +300,28 @@ async def test_a_frozen_listing_is_not_told_so_a_person_is_asked(rig: DriftRig) 
 
     assert (await rig.drift())[:2] == ("channel_edit", "asked")
     assert rig.shown == 103
+
+
+async def test_units_of_a_cancelled_order_are_told_again_and_not_booked_for_the_ledger_has_them_back(
+    rig: DriftRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = rig.hub.connector("woocommerce")
+    asks = connector.manifest.model_copy(update={"gives_back_cancelled": False})
+    monkeypatch.setattr(type(connector), "manifest", asks)
+    await says(rig, "channel")
+    placed = rig.clock()
+    for status in ("processing", "cancelled"):
+        rig.clock.forward(seconds=10)
+        await rig.deliver(rig.order(1, (MUG, 2), placed=placed, changed=rig.clock(), status=status))
+        await rig.drain()
+    await relevel(rig.hub)
+    rig.clock.forward(minutes=1)
+    level = await rig.level(rig.first)
+    assert (await rig.stock(), level["predicted"], level["pending"]) == ((100, 0), 100, False)
+    rig.shows(102)
+    await rig.sweep()
+
+    await rig.settled()
+
+    assert await rig.drift() == ("channel_restock", "closed", 2, "hub")
+    assert (await rig.stock(), rig.shown) == ((100, 0), 100)
