@@ -71,10 +71,12 @@ class Link:
                 task.cancel()
             await asyncio.gather(*self._pairs, return_exceptions=True)
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - the server started it
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
         self._pairs.add(task)
+        task.add_done_callback(self._pairs.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         try:
             if self.fault != "gone":
@@ -84,7 +86,6 @@ class Link:
             pass  # one of the two has ended: so does the other
         finally:
             self._open.discard(writer)
-            self._pairs.discard(task)
             writer.transport.abort()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

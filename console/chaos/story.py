@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from connectors import discover
 from console.chaos.blows import rage
+from console.chaos.people import BUYERS_PER_S, Plan, Run, attend, buy, carrier, desk
+from console.chaos.report import channels_story, numbers_of
 from console.chaos.schedule import Strike, strikes
 from console.chaos.tools import Clocks, Disk
 from console.chaos.world import World, open_world
 from console.demo import acts
-from console.demo.books import Verdict, compare
+from console.demo.books import compare
 from console.demo.chaos import LOST_REPLIES
 from console.demo.shops import Shops, open_shops
 from console.demo.stage import Stage
@@ -35,38 +35,11 @@ from jobs.wake import RedisWake, open_redis
 from simulators.courier import Faults, Webhook
 from simulators.faults import CallFaults
 
-BUYERS_PER_S = 6.0
-CALLED_OFF = 0.1  # share of orders that are cancelled in the shop before they leave
-REGRET_S = (0.5, 8.0)  # how long after buying
 SETTLE_S = 120.0  # how long the hub may take, each time, to come to rest once it is calm
 DAY = timedelta(hours=25)  # how late what is late comes
 
 # What befalls webhooks: each comes five times, shuffled, one in ten never, one in twenty a day late.
 FAULTS = Faults(copies=5, lost=0.1, bad_signature=0.02, reordered=0.2, late=0.05, delay_s=0.6)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """*seed* decides who buys what and what strikes when, for *minutes*."""
-
-    seed: int
-    minutes: float
-
-    @property
-    def seconds(self) -> float:
-        return self.minutes * 60.0
-
-
-@dataclass(slots=True)
-class Run:
-    """What is counted while it goes on. *acked* are the keys of webhooks that were answered 200."""
-
-    plan: Plan
-    acked: set[bytes] = field(default_factory=set)
-    doomed: set[tuple[str, str]] = field(default_factory=set)
-    struck: list[Strike] = field(default_factory=list)
-    switched_on: int = 0
-    stuck: str = ""
 
 
 Says = Callable[[str, float], None]
@@ -89,7 +62,7 @@ async def tell_chaos(
     try:
         async with (
             open_world(servers, home, shops, clocks, disk, plan.seed) as world,
-            _stage(servers, home, world, shops, plan, now) as stage,
+            _stage(servers, home, world, shops, plan) as stage,
         ):
 
             def say(what: str, _share: float = 0.0) -> None:
@@ -110,26 +83,26 @@ async def tell_chaos(
                 unstored = await demo_books.not_stored(tx, sorted(run.acked))
                 left = await demo_books.left(tx)
                 stories = {
-                    row["sku"]: await demo_books.story_of(tx, row["sku"]) | _channels_story(shops, row["sku"])
+                    row["sku"]: await demo_books.story_of(tx, row["sku"]) | channels_story(shops, row["sku"])
                     for row in verdict.wrong[:20]
                 }
     finally:
         await shops.close()
-    return _numbers(run, verdict, unstored, left, time.monotonic() - started) | {"stories": stories}
+    return numbers_of(run, verdict, unstored, left, time.monotonic() - started) | {"stories": stories}
 
 
 @asynccontextmanager
 async def _stage(
-    servers: Servers, home: Home, world: World, shops: Shops, plan: Plan, now: Callable[[], datetime]
+    servers: Servers, home: Home, world: World, shops: Shops, plan: Plan
 ) -> AsyncIterator[Stage]:
-    """A person's own way to the hub: past the proxies, with a clock that is right."""
+    """A person's own way to the hub: past the proxies."""
     ends = servers.endpoints
     environment = home.environment(ends.database_url, ends.redis_url, "fairway_worker")
     settings = read_settings({**environment, "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1"})
     redis = open_redis(world.redis_url)
     try:
         async with open_hub(
-            settings, discover(), wake=RedisWake(redis), clock=now, application="chaos", pool=acts.DESKS + 2
+            settings, discover(), wake=RedisWake(redis), application="chaos", pool=acts.DESKS + 2
         ) as hub:
             parcels = f"CHAOS{plan.seed:04}"
             yield Stage(hub, shops, world.door, world.urls, parcels, patience_s=SETTLE_S)
@@ -156,7 +129,7 @@ async def _struck(stage: Stage, world: World, run: Run, plan: list[Strike], say:
 
     around = [
         asyncio.create_task(work)
-        for work in (_buy(stage, run), _desk(stage, run), _carrier(stage), _attend(stage, run))
+        for work in (buy(stage, run), desk(stage, run), carrier(stage), attend(stage, run))
     ]
     raging = asyncio.create_task(rage(world, plan, run.plan.seconds, told))
     try:
@@ -168,51 +141,6 @@ async def _struck(stage: Stage, world: World, run: Run, plan: list[Strike], say:
     for one in ended:
         if isinstance(one, Exception):
             raise one
-
-
-async def _buy(stage: Stage, run: Run) -> None:
-    """Buyers come at a steady pace; some do not want it after all."""
-    shops, rng = stage.shops, random.Random(f"regrets of {run.plan.seed}")  # noqa: S311
-    shops.buy_odd()
-    regrets: list[tuple[float, tuple[str, str]]] = []
-    begun, tried = time.monotonic(), 0
-    while True:
-        tried += 1
-        bought = shops.buy()
-        if bought is not None and rng.random() < CALLED_OFF:
-            run.doomed.add(bought)
-            regrets.append((time.monotonic() + rng.uniform(*REGRET_S), bought))
-        for entry in [entry for entry in regrets if entry[0] <= time.monotonic()]:
-            regrets.remove(entry)
-            shops.call_off(*entry[1])
-        await asyncio.sleep(max(0.0, begun + tried / BUYERS_PER_S - time.monotonic()))
-
-
-async def _desk(stage: Stage, run: Run) -> None:
-    """Parcels leave all the time."""
-    while True:
-        await acts.pack(stage, _quiet, but=[order_id for _, order_id in run.doomed])
-        await asyncio.sleep(1.0)
-
-
-async def _carrier(stage: Stage) -> None:
-    """Some parcels get on by a step now and then."""
-    carrier, rng = stage.shops.easypost, random.Random(0)  # noqa: S311
-    while True:
-        for code in carrier.truth():
-            if rng.random() < 0.2:
-                carrier.advance(code)
-        await asyncio.sleep(1.0)
-
-
-async def _attend(stage: Stage, run: Run) -> None:
-    """A shop switches a webhook off that fails six times in a row; its owner switches it on again."""
-    while True:
-        await asyncio.sleep(1.0)
-        for hook in stage.shops.woocommerce.hooks.hooks.values():
-            if hook.status == "disabled":
-                hook.status, hook.failures = "active", 0
-                run.switched_on += 1
 
 
 async def _calm(stage: Stage, world: World, run: Run, say: Says) -> None:
@@ -233,64 +161,3 @@ async def _calm(stage: Stage, world: World, run: Run, say: Says) -> None:
     stage.shops.courier.bring_late()
     await acts.settle(stage, say)
     await acts.look_again(stage, say)
-
-
-def _channels_story(shops: Shops, sku: str) -> dict[str, list[Any]]:
-    """What the shops' own books say of *sku*, in the order of time."""
-    found: dict[str, list[Any]] = {}
-    for shop, books in (("shopify", shops.shopify.books), ("woocommerce", shops.woocommerce.books)):
-        rows: list[tuple[str, Any]] = [("sold", one) for one in books.sales]
-        rows += [("given back", one) for one in books.restocks]
-        rows += [("written", one) for one in books.stock_writes]
-        mine = sorted((row for row in rows if row[1].sku == sku), key=lambda row: row[1].at)
-        found[shop] = [(word, asdict(one)) for word, one in mine]
-    return found
-
-
-def _quiet(_what: str, _share: float) -> None:
-    """What a desk does every second is nothing to tell."""
-
-
-def _numbers(
-    run: Run, verdict: Verdict, unstored: int, left: dict[str, int], seconds: float
-) -> dict[str, Any]:
-    by_kind: dict[str, int] = {}
-    for one in run.struck:
-        by_kind[one.fault] = by_kind.get(one.fault, 0) + 1
-    return {
-        "seed": run.plan.seed,
-        "minutes": run.plan.minutes,
-        "faults": len(run.struck),
-        "faults_by_kind": by_kind,
-        "strikes": [
-            {
-                "at_s": one.at_s,
-                "fault": one.fault,
-                "target": one.target,
-                "for_s": one.for_s,
-                "amount": one.amount,
-            }
-            for one in run.struck
-        ],
-        "acked": len(run.acked),
-        "orders": verdict.numbers["orders"],
-        "called_off": len(run.doomed),
-        "lost": verdict.lost + unstored,
-        "duplicated": verdict.duplicated,
-        "duplicate_effects": verdict.duplicate_effects,
-        "wrong_states": verdict.wrong_states,
-        "tracking_pushes": verdict.tracking_pushes,
-        "tracking_missing": verdict.tracking_missing,
-        "oversold": verdict.oversold,
-        "oversold_explained": verdict.explained,
-        "wrong_levels": len(verdict.wrong),
-        "wrong": verdict.wrong[:20],
-        "invariants_violated": sum(verdict.numbers["violations"].values()),
-        "violations": verdict.numbers["violations"],
-        "parked": verdict.numbers["parked"],
-        "webhooks_switched_on_again": run.switched_on,
-        "stuck": run.stuck,
-        "left": left,
-        "seconds": round(seconds, 1),
-        "passed": verdict.passed and unstored == 0 and not run.stuck,
-    }

@@ -14,6 +14,7 @@ from core.errors import FairwayError
 
 DISK = 1 << 30  # bytes of the small disk while it is not full: memory that is used only as it is written to
 TRIES = 20
+NO_DAY = "what is a day late comes at the end, without a day"
 ENV = "/usr/bin/env"
 MEMORY = Path("/dev/shm")  # noqa: S108 - where the library keeps something for each process
 SLACK = 256 << 10  # bytes that are left of a full one
@@ -102,10 +103,10 @@ class Disk:
 def find_clocks(directory: Path) -> Clocks | str:
     """Clocks, or a sentence that says why there are none."""
     if sys.platform != "linux":
-        return "clock: clocks of single processes can be set on Linux only"
+        return f"clock: clocks of single processes can be set on Linux only; {NO_DAY}"
     for library in sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
         return Clocks(directory, library)
-    return "clock: there is no libfaketime here (Debian and Ubuntu: apt-get install libfaketime)"
+    return f"clock: there is no libfaketime here (Debian and Ubuntu: apt-get install libfaketime); {NO_DAY}"
 
 
 @contextmanager

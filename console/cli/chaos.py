@@ -14,7 +14,7 @@ from console.cli.show import as_json as shown
 from console.cli.show import print_json, print_table, run
 
 if TYPE_CHECKING:
-    from console.chaos.story import Run
+    from console.chaos.people import Run
 
 
 @click.command()
@@ -52,14 +52,15 @@ def chaos(*, seed: int, minutes: float, as_json: bool, keep: bool) -> int:
     if as_json:
         print_json(numbers)
     else:
-        _print(numbers)
+        print_numbers(numbers)
     if not done:
-        _explain(numbers)
+        explain(numbers)
     return 0 if done else 1
 
 
 async def _strike(directory: Path, seed: int, minutes: float) -> dict[str, Any]:
-    from console.chaos.story import Plan, tell_chaos
+    from console.chaos.people import Plan
+    from console.chaos.story import tell_chaos
     from console.chaos.tools import Clocks, Disk, find_clocks, small_disk
     from console.cli.demo import Progressing
     from console.home import Home
@@ -111,7 +112,8 @@ WORDS = (
 )
 
 
-def _print(numbers: dict[str, Any]) -> None:
+def print_numbers(numbers: dict[str, Any]) -> None:
+    """A table of what struck, then the books."""
     from console.chaos.schedule import FAULTS
 
     rows = [
@@ -129,7 +131,7 @@ def _print(numbers: dict[str, Any]) -> None:
     click.echo("The books balance." if numbers["passed"] else "THE BOOKS DO NOT BALANCE.")
 
 
-def _explain(numbers: dict[str, Any]) -> None:
+def explain(numbers: dict[str, Any]) -> None:
     """What was wrong, and how to see it again."""
     for name in ("stuck", "left", "violations", "wrong"):
         if numbers[name]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from command_rig import run_command
 from loop_rig import Loop, open_loop
 
 from console.demo.books import compare
-from core.flow import decode
 from core.store import demo_books
 from core.usecases.ship_order import Box, ship_order
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 NUMBERS = [
     "sent",
     "accepted",
@@ -41,20 +37,8 @@ NUMBERS = [
 
 
 async def run_demo(home: Path, *words: str, patience_s: float) -> dict[str, Any]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "console.cli", "demo", "--headless", "--json", *words),
-        cwd=CHECKOUT,
-        env={**kept, "HOME": str(home), "PYTHONPATH": str(CHECKOUT)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(patience_s):
-        out, errors = await child.communicate()
-    assert child.returncode == 0, errors.decode() + out.decode()
-    told: dict[str, Any] = decode(out)  # refuses a second object or any other text
+    told, code = await run_command(home, "demo", "--headless", "--json", *words, patience_s=patience_s)
+    assert code == 0, told
     return told
 
 
