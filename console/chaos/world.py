@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from console.chaos.schedule import LEASE_S, PROCESSES, WEBS
 from console.chaos.tools import Clocks, Disk
 from console.demo.shops import Shops
 from console.home import Home
-from console.processes import Process, keep_running, running
+from console.processes import Process, keep_running
 from console.servers import Keeper, Servers
 from console.servers.sockets import socket_directory
 from core.errors import UsageProblem
@@ -78,7 +79,7 @@ async def open_world(
         for name, url in zip(("Shopify", "WooCommerce", "EasyPost"), shops.urls, strict=True):
             links[name] = await link(name, ("127.0.0.1", 0), ("127.0.0.1", urlsplit(url).port or 0))
         processes = {name: _process(name, servers, home, sockets, clocks) for name in PROCESSES}
-        await stack.enter_async_context(running(*processes.values()))
+        await stack.enter_async_context(_alive(processes.values()))
         ports = [urlsplit(processes[name].address).port or 0 for name in WEBS]
         for name, port in zip(WEBS, ports, strict=True):
             processes[name].environment = {**processes[name].environment, "FAIRWAY_PORT": str(port)}
@@ -93,6 +94,19 @@ async def open_world(
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _alive(processes: Iterable[Process]) -> AsyncIterator[None]:
+    """Start all at once; at the end they are killed, as so often before."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for process in processes:
+                group.create_task(process.start())
+        yield
+    finally:
+        for process in processes:
+            process.send(signal.SIGKILL)
 
 
 def _sockets(directory: Path) -> Path:
