@@ -179,6 +179,10 @@ def _finish_units(values: dict[str, Any], items: list[dict[str, Any]]) -> None:
     """What became of the units, here and on the shop's own count."""
     status = values["channel_status"]
     told = [units for units in map(metadata.units_taken, items) if units is not None]
+    for line, item in zip(values["lines"], items, strict=True):
+        taken = metadata.units_taken(item)
+        if taken is not None and _COUNT.fullmatch(taken):
+            line["channel_lowered"] = math.ceil(Decimal(taken))  # fewer when a part was given back
     values["channel_lowered_stock"] = any(units != "0" for units in told) if told else status in _LOWERED
     done = status == "completed" or (status in ("refunded", "trash") and values["closed_at"] is not None)
     if not done:

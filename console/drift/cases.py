@@ -34,6 +34,7 @@ class How(StrEnum):
     RETURNED = "returned goods are on sale, and the order says so"
     RETURNING = "returned goods are on sale before the order says so"
     RETURNING_TOLD = "returned goods are on sale before the order says so, as it will"
+    RETURNING_PART = "a part of an order is returned and on sale before the order says so"
     CANCELLING = "cancelled, and the order has not said so"
     SELLING = "sold, and the order has not come"
     SELLING_TWICE = "sold twice, and the orders have not come"
@@ -59,7 +60,7 @@ WAYS: Mapping[Drift, tuple[How, ...]] = {
     Drift.UNSEEN_ORDER: (
         How.SELLING, How.SELLING_TWICE, How.SELLING_ON, How.SELLING_OUT, How.SELLING_AT_BOTH,
     ),
-    Drift.CHANNEL_RESTOCK: (How.RETURNED, How.RETURNING, How.RETURNING_TOLD, How.CANCELLING),
+    Drift.CHANNEL_RESTOCK: (How.RETURNED, How.RETURNING, How.RETURNING_TOLD, How.RETURNING_PART, How.CANCELLING),
     Drift.OWN_ECHO: (How.UNANSWERED,),
     Drift.MAPPING_CHANGED: (How.RENAMED, How.UNCOUNTED, How.REMOVED),
     Drift.IN_FLIGHT: (How.COUNTED, How.PENDING_SELLING, How.UNANSWERED_SELLING),
@@ -77,7 +78,12 @@ SHARES: Mapping[Drift, int] = {
 }
 
 # Where it can come about, if not at both: what WooCommerce puts back on sale, its orders say.
-ONLY_AT: Mapping[How, str] = {How.RETURNED: SHOPIFY, How.RETURNING: SHOPIFY, How.RETURNING_TOLD: WOOCOMMERCE}
+ONLY_AT: Mapping[How, str] = {
+    How.RETURNED: SHOPIFY,
+    How.RETURNING: SHOPIFY,
+    How.RETURNING_TOLD: WOOCOMMERCE,
+    How.RETURNING_PART: WOOCOMMERCE,
+}
 
 HEALED = (Drift.CHANNEL_EDIT, Drift.LOST_PUSH, Drift.CHANNEL_RESTOCK)
 
@@ -102,9 +108,18 @@ class Case:
         return next(shop for shop in CHANNELS if shop != self.shop)
 
     @property
+    def bought(self) -> int:
+        """Units of the order; of some more than what comes back."""
+        return self.sold + (self.how is How.RETURNING_PART)
+
+    @property
     def healed(self) -> bool:
         """Whether the hub has to do something about it; else to do so would be wrong."""
-        return self.truth in HEALED and self.how not in (How.CANCELLING, How.RETURNING_TOLD)
+        return self.truth in HEALED and self.how not in (
+            How.CANCELLING,
+            How.RETURNING_TOLD,
+            How.RETURNING_PART,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _SELLING = (
     How.RAISED_SELLING, How.LOWERED_SELLING, How.CUT_LOST_SELLING, How.LIFT_LOST_SELLING, How.SELLING, How.SELLING_TWICE,
     How.SELLING_ON, How.SELLING_AT_BOTH, How.UNANSWERED_SELLING, How.PENDING_SELLING,
 )  # fmt: skip
-_SHIPPED = (How.RETURNED, How.RETURNING, How.RETURNING_TOLD)
+_SHIPPED = (How.RETURNED, How.RETURNING, How.RETURNING_TOLD, How.RETURNING_PART)
 _ORDERED = (*_SHIPPED, How.CANCELLING)
 
 
@@ -66,7 +66,7 @@ class Story:
 
     def _buy(self, cases: Iterable[Case]) -> None:
         for case in cases:
-            case.order_id = self.world.buy(case.shop, case.sku, case.sold) or ""
+            case.order_id = self.world.buy(case.shop, case.sku, case.bought) or ""
 
     async def _orders(self) -> None:
         """Orders that are cancelled or returned later; some of the goods are back already."""
@@ -143,7 +143,7 @@ class Story:
         for case in self.plan.ways(How.SELLING_OUT):
             case.sold = shops[case.shop].shown(case.sku)
         self._buy(self.plan.ways(How.SELLING_OUT))
-        for case in self.plan.ways(How.RETURNING, How.RETURNING_TOLD):
+        for case in self.plan.ways(How.RETURNING, How.RETURNING_TOLD, How.RETURNING_PART):
             self.world.take_back(case.shop, case.order_id, case.sku, case.sold)
         for case in self.plan.ways(How.CANCELLING):
             self.world.cancel(case.shop, case.order_id, case.sku, case.sold)

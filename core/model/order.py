@@ -137,9 +137,10 @@ class OrderLine(Value):
     """*quantity* is what was ordered (a fraction where a shop sells by the metre; `units` are what a shelf gives for
     it); the other counts say what became of those units.
 
-    *channel_location_id* is the channel's location that it takes the units from, where it says so. *unit_price* is
-    before discounts, *total* after them. *bundle_line_id* names the line of the bundle this
-    component belongs to; *bundle_exploded* says the channel has already split the bundle into components.
+    *channel_location_id* is the channel's location that it takes the units from, where it says so. *channel_lowered* units
+    are off the channel's own count now, where it tells of each line. *unit_price* is before discounts, *total* after
+    them. *bundle_line_id* names the line of the bundle this component belongs to; *bundle_exploded* says the channel has
+    already split the bundle into components.
     """
 
     line_id: str
@@ -157,6 +158,7 @@ class OrderLine(Value):
     quantity_cancelled: int = 0
     quantity_fulfilled: int = 0
     quantity_returned: int = 0
+    channel_lowered: int | None = None
     unit_price: Money | None = None
     subtotal: Money | None = None
     discount_total: Money | None = None

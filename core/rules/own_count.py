@@ -90,7 +90,7 @@ def own_count(line: OrderLine, order: Order, rule: CountRule) -> OwnCount:
     shipped = min(line.units, line.quantity_fulfilled)
     kept = shipped if order.cancelled else max(shipped, line.units - line.quantity_cancelled)
     return OwnCount(
-        lowered=_lowered(line.units, kept, shipped, order, rule),
+        lowered=_lowered(line, kept, shipped, order, rule),
         unshipped=kept - shipped if rule.counts_unshipped else 0,
     )
 
@@ -106,13 +106,16 @@ def still_counts(
     return False if happened[1] <= told_at - crossing else None
 
 
-def _lowered(ordered: int, kept: int, shipped: int, order: Order, rule: CountRule) -> int:
+def _lowered(line: OrderLine, kept: int, shipped: int, order: Order, rule: CountRule) -> int:
     if rule.at is Lowers.NEVER:
         return 0
     if rule.at is Lowers.SHIPMENT:
         return shipped
-    if order.channel_lowered_stock is not None:  # the channel tells of each order: no need to conclude it
-        return ordered if order.channel_lowered_stock else 0
+    # What the channel tells of each line, or of each order, need not be concluded.
+    if line.channel_lowered is not None:
+        return line.channel_lowered
+    if order.channel_lowered_stock is not None:
+        return line.units if order.channel_lowered_stock else 0
     if rule.at is Lowers.PAYMENT and order.payment_status not in _PAID:
         return 0
-    return kept if rule.gives_back else ordered
+    return kept if rule.gives_back else line.units

@@ -292,3 +292,12 @@ def test_a_manifest_that_contradicts_itself_is_refused() -> None:
         manifest(counts_own_unshipped=True)
     with pytest.raises(ValueError, match="zero_setting has to name it"):
         manifest(zero="needs_setting")
+
+
+def test_a_channel_that_tells_of_each_line_is_believed_of_a_part_too() -> None:
+    """Two of three shipped units came back, and the shop put them on sale."""
+    line = OrderLine(line_id="1", quantity=3, quantity_fulfilled=3, channel_lowered=1)
+    order = Order(channel="w", channel_order_id="1", channel_lowered_stock=True, lines=(line,))
+
+    assert own_count(line, order, CountRule(at=Lowers.PAYMENT, gives_back=True)).lowered == 1
+    assert own_count(line, order, CountRule(at=Lowers.NEVER)).lowered == 0

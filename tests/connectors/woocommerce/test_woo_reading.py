@@ -161,6 +161,22 @@ def test_the_order_itself_tells_whether_the_shop_has_taken_its_units(
     }
 
 
+def test_each_line_tells_how_many_of_its_units_the_shop_has_off_its_count(
+    payload: dict[str, Any], order_of: Read
+) -> None:
+    whole = order_of(payload)
+    payload["line_items"][0]["meta_data"][2]["value"] = "1"
+    part = order_of(payload)
+    payload["line_items"][0]["meta_data"][2]["value"] = "1.5"
+    torn = order_of(payload)
+    payload["line_items"][0]["meta_data"][2]["value"] = "many"
+    odd = order_of(payload)
+
+    told = [order.lines[0].channel_lowered for order in (whole, part, torn, odd)]
+    assert told == [3, 1, 2, None]
+    assert part.channel_lowered_stock
+
+
 def test_a_trashed_order_is_cancelled_and_marked(payload: dict[str, Any], order_of: Read) -> None:
     order = order_of(payload | {"status": "trash"})
 
