@@ -71,7 +71,7 @@ def list_drifts(
     if as_json:
         print_json(rows)
     else:
-        columns = (*COLUMNS, "healed_by", "closed_at") if whole else COLUMNS
+        columns = (*COLUMNS, "healed_by", "closed_at", "heal_s") if whole else COLUMNS
         print_table(rows, columns, empty="Every channel shows what it should, as far as it has been read.")
 
 

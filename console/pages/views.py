@@ -22,7 +22,7 @@ DATABASE = web.AppKey("database", Database)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)  # type: ignore[arg-type]  # an alias is no class
 
 LATE = timedelta(seconds=60)  # a delivery that waits longer needs somebody
-SHOWN = 20  # orders and runs on the first page
+SHOWN = 20  # orders, runs and differences on the first page
 STOCK_SHOWN = 30
 LIST_SHOWN = 100  # rows of a page that is a list
 LINES_SHOWN = 1000  # of one run
@@ -74,6 +74,7 @@ async def overview(request: web.Request) -> web.Response:
         parked = await status.parked_groups(tx)
         held = await status.held_groups(tx)
         refused = await status.refused_pushes(tx)
+        asked = await status.asked_drifts(tx)
         untold = await status.refused_effects(tx)
         late = await status.late_todo(tx, now - LATE)
         numbers = await status.numbers(tx, now.replace(hour=0, minute=0, second=0, microsecond=0))
@@ -82,6 +83,7 @@ async def overview(request: web.Request) -> web.Response:
         stock = await status.scarce_stock(tx, STOCK_SHOWN)
         levels = await status.levels_of(tx, [row["variant_id"] for row in stock])
         shortages = await status.shortages(tx, STOCK_SHOWN)
+        drifts = await status.newest_drifts(tx, merchants, SHOWN)
     failing = {row["connection_id"] for row in work}
     for connection in linked:
         broken = connection["status"] == "active" and connection["connection_id"] in failing
@@ -89,7 +91,7 @@ async def overview(request: web.Request) -> web.Response:
     reauth = [connection for connection in linked if connection["status"] == "reauth_required"]
     for row in stock:
         row["levels"] = [level for level in levels if level["variant_id"] == row["variant_id"]]
-    needs = sum(map(len, (reauth, work, parked, held, refused, untold))) + bool(late["count"])
+    needs = sum(map(len, (reauth, work, parked, held, refused, asked, untold))) + bool(late["count"])
     live = [connection for connection in linked if connection["status"] != "disconnected"]
     return _page(
         request,
@@ -103,6 +105,8 @@ async def overview(request: web.Request) -> web.Response:
         parked=parked,
         held=held,
         refused=refused,
+        asked=asked,
+        drifts=drifts,
         untold=untold,
         late=late,
         needs=needs,

@@ -35,6 +35,14 @@ LEVEL = {
     "error": ("bad", "✕", "error"),
     "critical": ("bad", "✕", "critical"),
 }
+# status of a difference between a channel's count and ours -> the same
+DRIFT = {
+    "watching": ("quiet", "…", "watched: an order may explain it"),
+    "told": ("quiet", "…", "being told again"),
+    "asked": ("warn", "▲", "asks you"),
+    "ignored": ("quiet", "○", "left as it is"),
+    "closed": ("good", "●", "over"),
+}
 INTAKE = {
     "ship": "ship",
     "reserve_only": "reserve only",
@@ -64,6 +72,15 @@ def ago(moment: datetime | None, now: datetime, never: str = "never") -> Markup 
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         utc.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{utc:%Y-%m-%d %H:%M:%S}", text
     )
+
+
+def healed(drift: Mapping[str, Any]) -> str:
+    """What ended a difference, and how long that took: "told again, after 2 min"; "" while it is open."""
+    if drift["closed_at"] is None:
+        return ""
+    ends = {"hub": "told again", "channel": "booked", "order": "an order explained it", "itself": "by itself"}
+    how = ends.get(drift["healed_by"], f"by {drift['healed_by']}")
+    return f"{how}, after {span((drift['closed_at'] - drift['found_at']).total_seconds())}"
 
 
 def took(run: Mapping[str, Any]) -> str:

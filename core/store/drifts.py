@@ -210,11 +210,13 @@ async def listed(
     whole: bool = False,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
-    """Differences for people, the newest first: the open ones, or with *whole* those of the past as well."""
+    """Differences for people, the newest first: the open ones, or with *whole* those of the past as well. *heal_s* is from
+    when one was found to its end, None while it is open.
+    """
     rows = await tx.fetch(
         f"""SELECT d.drift_id, d.merchant_id, d.connection_id, c.name AS connection, l.sku, l.title, d.listing_id,
              d.channel_location_id, d.kind, d.status, d.units, d.expected, d.live, d.found_at, d.settled_at, d.closed_at,
-             d.healed_by, d.words
+             d.healed_by, d.words, extract(epoch FROM d.closed_at - d.found_at)::float8 AS heal_s
            FROM drifts d JOIN connections c USING (merchant_id, connection_id)
            JOIN listings l USING (merchant_id, connection_id, listing_id)
            WHERE {"true" if whole else "d.closed_at IS NULL"} AND ($1::bigint IS NULL OR d.connection_id = $1)

@@ -93,6 +93,32 @@ async def refused_pushes(tx: Connection) -> Rows:
     )
 
 
+async def asked_drifts(tx: Connection) -> Rows:
+    """Counts at channels about which a person is asked, by connection and kind; *variants* are {id, sku} of up to five."""
+    return await _rows(
+        tx,
+        """SELECT d.connection_id, d.kind, count(*) AS count,
+             to_jsonb((array_agg(DISTINCT jsonb_build_object('id', v.variant_id, 'sku', v.sku)))[1:5])
+               AS variants
+           FROM drifts d JOIN listings l USING (merchant_id, connection_id, listing_id)
+           JOIN variants v ON v.merchant_id = l.merchant_id AND v.variant_id = l.variant_id
+           WHERE d.status = 'asked' GROUP BY 1, 2 ORDER BY count DESC, 1, 2""",
+    )
+
+
+async def newest_drifts(tx: Connection, merchants: Sequence[int], limit: int) -> Rows:
+    """The differences between what channels showed and what they should have shown that were found last, open or over."""
+    return await _rows(
+        tx,
+        """SELECT d.*, l.sku, l.title, l.variant_id FROM unnest($1::bigint[]) AS m (id)
+           CROSS JOIN LATERAL (SELECT merchant_id, connection_id, listing_id, drift_id, kind, status, expected, live,
+             found_at, closed_at, healed_by FROM drifts WHERE merchant_id = m.id ORDER BY drift_id DESC LIMIT $2) d
+           JOIN listings l USING (merchant_id, connection_id, listing_id) ORDER BY d.drift_id DESC LIMIT $2""",
+        list(merchants),
+        limit,
+    )
+
+
 async def refused_effects(tx: Connection) -> Rows:
     """What channels and carriers refused to be told, by connection, kind and reason."""
     return await _rows(

@@ -196,15 +196,21 @@ def _followed(
 
 
 def followed(row: Row, verdict: Verdict, look: Look | None, now: datetime) -> dict[str, Any]:
-    """The row of a difference that goes on as another one, or went away."""
+    """The row of a difference that goes on as another one, or went away: then it says what it was."""
     gone = verdict.step is Step.GONE
+    live = look.quantity if look else row["predicted"]
+    expected = row["predicted"] + max(0, verdict.adopted)
+    if gone:
+        expected, live = row["expected"], row["expected"] + row["units"]
+    elif verdict.units < 0:  # the level follows them at once
+        expected = row["predicted"] + verdict.adopted - verdict.units
     return {
         **dict(row),
         "kind": verdict.kind,
         "status": "closed" if gone else "watching",
         "units": row["units"] if gone else verdict.units,
-        "expected": row["predicted"] + max(0, verdict.adopted),
-        "live": look.quantity if look else row["predicted"],
+        "expected": expected,
+        "live": live,
         "looked_at": look.asked_at if look else row["looked_at"],
         "looks": row["looks"] + 1,
         "settled_at": row["settled_at"] or (now if gone else None),

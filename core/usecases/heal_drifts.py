@@ -111,13 +111,14 @@ class Healing:
         status = {Wins.ASK: "asked", Wins.CHANNEL: "closed", Wins.HUB: "told" if pending else "closed"}[
             self.wins
         ]
+        live = self.row["predicted"] + self.verdict.adopted + max(0, self.units)
         return {
             **dict(self.row),
             "kind": self.verdict.kind,
             "status": status,
             "units": self.units,
-            "expected": self.row["predicted"] + max(0, self.verdict.adopted),
-            "live": self.row["predicted"] + self.verdict.adopted + max(0, self.units),
+            "expected": live - self.units,
+            "live": live,
             "looked_at": self.looked_at or self.row["looked_at"],
             "settled_at": self.row["settled_at"] or now,
             "closed_at": now if status == "closed" else None,

@@ -30,6 +30,8 @@ async def test_what_a_shop_shows_is_read_back_and_told_again(desk: Desk) -> None
     assert [(row["sku"], row["kind"], row["units"], row["healed_by"]) for row in ever] == [
         ("MUG", "channel_edit", 4, "hub")
     ]
+    assert ever[0]["heal_s"] == pytest.approx(healed["heal_p95_s"])
+    assert "HEAL_S" in (await desk.fairway("drifts", "list", "--all")).out
 
 
 async def test_a_person_books_what_the_shop_shows(desk: Desk) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from pages_rig import Pages
+
+from core.store import drifts
 
 
 async def test_an_empty_hub_teaches_the_next_command(pages: Pages) -> None:
@@ -43,6 +46,53 @@ async def test_what_a_channel_refused_to_be_told_needs_a_person(busy: Pages) -> 
     said = _plain(text)
     assert "8 things need you." in said
     assert "1 fulfillment not taken by Mug & Moss. rejected: 3 are left to ship See fairway outbox." in said
+
+
+async def test_counts_at_a_channel_that_are_not_what_they_should_be_are_listed_until_and_after_they_are_healed(
+    busy: Pages,
+) -> None:
+    _, before, _ = await busy.get()
+    now = busy.hub.clock()
+    about = {
+        "kind": "channel_edit",
+        "since": None,
+        "undoes_write": False,
+        "own_sales": 0,
+        "words": "",
+        "looked_at": now,
+    }
+    async with busy.admin.transaction([busy.merchant]) as tx:
+        shop = await tx.fetchval("SELECT min(connection_id) FROM connections")
+        ids = await tx.fetch("SELECT listing_id FROM listings WHERE connection_id = $1 ORDER BY sku", shop)
+        mug, pot, tea = ({**about, "listing_id": row["listing_id"], "channel_location_id": ""} for row in ids)
+        asked = {"status": "asked", "units": 3, "expected": 4, "live": 7, "closed_at": None, "healed_by": ""}
+        over = {
+            "status": "closed",
+            "units": -2,
+            "expected": 9,
+            "live": 7,
+            "closed_at": now,
+            "healed_by": "hub",
+        }
+        found_at = now - timedelta(minutes=2)
+        rows = [
+            mug | asked | {"found_at": now},
+            pot | asked | {"found_at": now},
+            tea | over | {"found_at": found_at},
+        ]
+        await drifts.add(tx, busy.merchant, shop, None, rows)
+
+    _, text, _ = await busy.get()
+
+    said = _plain(text)
+    assert "Drifts" not in _plain(before)
+    assert "8 things need you." in said
+    assert (
+        "2 counts at Mug & Moss are not what they should be: channel edit. See fairway drifts. MUG-1 POT-3"
+        in said
+    )
+    assert "TEA-2 The tea-2 Mug & Moss channel edit 9 7 2 min ago ● over told again, after 2 min" in said
+    assert "MUG-1 The mug-1 Mug & Moss channel edit 4 7 just now ▲ asks you" in said
 
 
 async def test_stock_is_listed_with_the_least_free_first(busy: Pages) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from console.pages import words
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,23 @@ def test_the_state_is_one_sentence(health: list[str], needs: int, said: str) -> 
 )
 def test_spans_are_said_as_a_person_says_them(seconds: float, said: str) -> None:
     assert words.span(seconds) == said
+
+
+def test_what_ended_a_difference_is_said_with_its_time() -> None:
+    found = {"found_at": NOW, "closed_at": NOW + timedelta(seconds=130), "healed_by": "hub"}
+
+    ends = {
+        by: words.healed({**found, "healed_by": by}) for by in ("hub", "channel", "order", "itself", "Mia")
+    }
+
+    assert ends == {
+        "hub": "told again, after 2 min",
+        "channel": "booked, after 2 min",
+        "order": "an order explained it, after 2 min",
+        "itself": "by itself, after 2 min",
+        "Mia": "by Mia, after 2 min",
+    }
+    assert words.healed({**found, "closed_at": None}) == ""
 
 
 def test_units_taken_back_from_an_order_are_said_with_the_reason() -> None:

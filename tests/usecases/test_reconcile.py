@@ -81,6 +81,26 @@ async def test_a_sale_whose_order_comes_late_is_never_put_back(rig: DriftRig) ->
     assert (rig.shown, rig.shop.writes) == (98, [])
 
 
+@pytest.mark.parametrize(
+    ("shows", "orders", "kind"), [(98, 0, "channel_edit"), (98, 1, "unseen_order"), (103, 0, "channel_edit")]
+)
+async def test_what_it_showed_and_what_it_should_have_shown_is_kept_when_it_is_over(
+    rig: DriftRig, shows: int, orders: int, kind: str
+) -> None:
+    rig.shows(shows)
+    await rig.sweep()
+    for number in range(orders):
+        await rig.deliver(rig.order(number + 1, (MUG, 2)))
+        await rig.drain()
+    await rig.settled()
+
+    (found,) = await rig.drifts()
+
+    assert (found["kind"], found["status"]) == (kind, "closed")
+    assert (found["expected"], found["live"], found["units"]) == (100, shows, shows - 100)
+    assert found["heal_s"] == 180
+
+
 async def test_part_of_what_is_missing_was_sold_and_the_rest_is_told_again(rig: DriftRig) -> None:
     rig.shows(95)  # two of them sold, three edited away
     await rig.sweep()
