@@ -193,6 +193,7 @@ async def test_129_a_web_process_is_refused_on_another_schema_too(fresh: str, st
 async def test_130_a_clock_that_is_wrong_is_an_error_and_no_reason_not_to_start(
     wrong: timedelta, start: Start, clock: TestClock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    start.hub.wall = clock
     clock.now += wrong
 
     assert (await start.refused(), await start.refused(works=False)) == ("", "")
