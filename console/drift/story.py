@@ -14,6 +14,7 @@ from console.drift.world import TICK_S, World
 from core.store import drift_books
 
 APART_S = 25.0  # what comes about in that time after a write may have crossed it
+LISTED_AFTER_S = 60.0  # so late the shops' lists show what was ordered
 LISTLESS_S = 45.0  # after the shops were read, their orders cannot be listed for so long
 LONGEST_S = 1200.0  # until everything is settled
 BUYS_FOR_S = 300.0  # so long after the shops were read buyers go on buying
@@ -149,6 +150,7 @@ class Story:
             self.world.cancel(case.shop, case.order_id, case.sku, case.sold)
         await self.world.adjust({case.sku: case.units for case in self.plan.ways(How.PENDING_SELLING)})
         self.world.wire.between = self._somebody_buys
+        self.world.wire.listed_after = LISTED_AFTER_S
 
     def _somebody_buys(self) -> None:
         """Whenever the hub calls, somebody may buy."""
@@ -174,7 +176,7 @@ class Story:
             await world.live(TICK_S)
             self.judge.watch()
             self.tell("healing", 0.5 + 0.5 * min(1.0, passed / (BUYS_FOR_S + 60)))
-            if passed >= BUYS_FOR_S:
+            if passed >= BUYS_FOR_S + LISTED_AFTER_S:
                 await world.ring("pull")
                 await world.live(TICK_S)
                 async with world.hub.database.transaction([world.merchant_id]) as tx:

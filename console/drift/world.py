@@ -5,18 +5,17 @@ known once they are pulled.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from connectors import discover
 from console.drift.shops import CHANNELS, SHOPIFY, WOOCOMMERCE, Shop, ShopifyShop, WooCommerceShop
-from core.errors import ChannelError, ErrorCode
-from core.flow import Response
+from console.drift.wire import Clock, Wire
 from core.hub import Hub, open_hub
-from core.net import Send, open_client, sender
+from core.net import open_client, sender
 from core.settings import Settings
 from core.store import connections, drifts, reconciles, schedule
 from core.usecases.adjust_stock import adjust_stock
@@ -31,59 +30,7 @@ from simulators.woocommerce import WooCommerceSimulator
 
 BELIEVED = SHOPIFY  # units that this shop puts back on sale are booked; the other one is told again
 TICK_S = 10.0  # between two rounds of the worker
-CALL_S = (0.02, 0.12)  # how long a call takes
 _TOKEN, _SECRET, _KEY = "shpat_drift", "drift-secret", "ck_drift"
-
-
-@dataclass(slots=True)
-class Clock:
-    """Time that passes only when somebody says so."""
-
-    now: datetime = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@dataclass(slots=True)
-class Wire:
-    """The network to both shops: every call takes its time. While *losing*, no answer to anything that writes comes back;
-    while *unlisted*, orders cannot be listed. *between* is called before each call.
-    """
-
-    send: Send
-    clock: Clock
-    luck: random.Random
-    losing: bool = False
-    unlisted: bool = False
-    between: Callable[[], None] = lambda: None
-
-    async def __call__(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Response:
-        self.between()
-        if self.unlisted and _lists_orders(url, body):
-            raise ChannelError(ErrorCode.UNAVAILABLE, "orders cannot be listed for a while")
-        response = await self.send(method, url, headers, body)
-        self.clock.forward(self.luck.uniform(*CALL_S))
-        if self.losing and _writes(method, body):
-            raise ChannelError(ErrorCode.TIMEOUT, "the answer was lost")
-        # The simulators' web server stamps the time of this machine.
-        return Response(
-            response.status, {k: v for k, v in response.headers.items() if k.lower() != "date"}, response.body
-        )
-
-
-def _writes(method: str, body: bytes | None) -> bool:
-    """Whether a call changes something: Shopify is asked and told with the same verb."""
-    return method != "GET" and b"query " not in (body or b"")
-
-
-def _lists_orders(url: str, body: bytes | None) -> bool:
-    return url.partition("?")[0].endswith("/orders") or b"query Orders" in (body or b"")
 
 
 @dataclass(slots=True)
