@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from console.cli.simulate import simulate
 from console.drift.cases import WAYS, Case, How, draw
 from console.drift.run import play
 from console.drift.verdict import passed, scored
+from core.flow import decode
 from core.rules.drift import Drift
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -41,6 +44,18 @@ async def test_a_hub_finds_every_drift_tells_them_apart_and_heals_none_that_an_o
     assert found["orders_in_flight"] > 20
     assert found["heal_p95_s"] < 300
     assert found["passed"]
+
+
+@pytest.mark.soak
+def test_the_command_deals_a_thousand_drifts_and_says_what_became_of_them() -> None:
+    played = CliRunner().invoke(simulate, ["drift", "--seed", "5", "--json"], standalone_mode=False)
+
+    found = decode(played.output.encode())
+    assert played.return_value == 0
+    assert found["passed"]
+    assert found["injected"] == found["found"] >= 1000
+    assert (found["false_heals"], found["unhealed"]) == (0, 0)
+    assert {row["class"] for row in found["classes"]} == set(Drift) - {Drift.NONE}
 
 
 GOOD: dict[str, Any] = {
