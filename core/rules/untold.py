@@ -12,6 +12,7 @@ from core.rules.chances import chances
 from core.rules.demand import Tally, Velocity, fastest
 
 OUTAGE = timedelta(hours=2)  # about how long an account waits for a person who links it again
+SILENCE = timedelta(hours=6)  # as if for so long at least it had been watched whether something sells
 RISK = 1e-4  # that it sells more than is set aside by then
 _MANY = 200.0  # units: from there on the normal distribution says enough
 _FAR = 3.72  # standard deviations that are exceeded with that risk
@@ -21,18 +22,14 @@ def set_aside(shown: int, tallies: Sequence[Tally], share: float, now: datetime)
     """Units of a variant of which a channel, which may be showing *shown*, will hardly sell more before it can be told
     again.
 
-    *tallies* are the variant's sales at all channels; none: nothing was measured, so it may sell all it shows. *share* is
-    the part of everything that is sold at this channel: much more is known of that than of what it sold of one variant.
-    One more order is assumed than was seen, so that what never sold is not taken for what never will.
-
-    >>> set_aside(7, [], 0.25, datetime(2026, 11, 27))
-    7
+    *tallies* are the variant's sales at all channels, one at least for each half-life. *share* is the part of everything
+    that is sold at this channel: much more is known of that than of what it sold of one variant. One more order is
+    assumed than was seen within `SILENCE`, so that what never sold is not taken for what never will.
     """
-    if not tallies:
-        return shown
     sold = [reduce(_and, (each.aged(now) for each in tallies if each.half_life == half_life))
             for half_life in sorted({each.half_life for each in tallies})]  # fmt: skip
-    sold[-1] = sold[-1].after(1, now)  # the one that looks back farthest
+    longest = sold[-1]  # it looks back farthest
+    sold[-1] = replace(longest, since=min(longest.since, now - SILENCE)).after(1, now)
     everywhere = fastest(tally.velocity(now) for tally in sold)
     here = Velocity(everywhere.units_per_hour * share, everywhere.dispersion, everywhere.seen)
     return min(shown, _exceeded_rarely(*here.moments(OUTAGE / timedelta(hours=1))))

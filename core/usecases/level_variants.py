@@ -100,7 +100,7 @@ async def _with_aside(
     shares = await lags.shares_of(tx, merchant_id)
 
     def kept(standing: Standing) -> int:
-        nothing = [Tally(half_life, since, since) for half_life in HALF_LIVES] if since else []
+        nothing = [Tally(half_life, since or now, since or now) for half_life in HALF_LIVES]
         sold = tallies.get(standing.variant_id, nothing)
         return set_aside(standing.possible * standing.units, sold, shares.get(standing.key[1], 1.0), now)
 

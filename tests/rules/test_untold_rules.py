@@ -55,8 +55,11 @@ def test_sales_elsewhere_tell_how_fast_it_sells_here() -> None:
     assert both <= set_aside(10_000, tallies(here), 1.0, NOW)
 
 
-def test_all_it_shows_is_kept_while_nothing_was_measured() -> None:
-    assert set_aside(9, [], 0.1, NOW) == 9
+def test_a_few_are_kept_where_nothing_was_measured_yet() -> None:
+    new = [Tally(half_life, NOW, NOW) for half_life in HALF_LIVES]
+
+    assert set_aside(2, new, 1.0, NOW) == 2
+    assert 2 < set_aside(100, new, 1.0, NOW) < 9
 
 
 def test_of_plenty_little_is_kept() -> None:
