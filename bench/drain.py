@@ -31,19 +31,21 @@ async def bench_drain(hub: Hub, count: int, postgres: int, tell: Callable[[str],
     `postgres_cpu_us` that of the server whose process is *postgres*.
     """
     tell(f"storing {count} deliveries")
-    await _fill(hub, count)
+    await fill(hub, count)
     tell("draining them")
     return await _measure(hub, count, postgres)
 
 
-async def _fill(hub: Hub, count: int) -> None:
+async def fill(hub: Hub, count: int, merchant: str = "bench") -> None:
+    """Store *count* order deliveries of a new *merchant*, whose shelves are full."""
     now = hub.clock()
     async with hub.database.transaction([]) as tx:
-        merchant_id = await connections.add_merchant(tx, "bench", hub.settings.inbound, now)
+        merchant_id = await connections.add_merchant(tx, merchant, hub.settings.inbound, now)
     async with hub.database.transaction([merchant_id]) as tx:
         connection_id = await connections.add_connection(
-            tx, merchant_id=merchant_id, channel="woocommerce", name="shop", account="bench",
-            settings={"base_url": "http://127.0.0.1:1"}, token="bench", stock_since=now, now=now,
+            tx, merchant_id=merchant_id, channel="woocommerce", name="shop", account=merchant,
+            settings={"base_url": "http://127.0.0.1:1"}, token=merchant, stock_since=now, now=now,
+            kinds=(),  # there is no shop to ask or to tell
         )  # fmt: skip
         box = await connections.data_key(tx, merchant_id, hub.settings.inbound)
         await listings.default_location(tx, merchant_id)

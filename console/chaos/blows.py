@@ -33,7 +33,7 @@ async def _strike(world: World, one: Strike) -> None:
         case "kill":
             _kill(world, one.target)
         case "flush":
-            await _flush(world.redis_url)
+            await flush(world.redis_url)
         case "cut":
             world.links[one.target].cut()
         case _:
@@ -48,7 +48,8 @@ def _kill(world: World, target: str) -> None:
         world.keepers[target].kill()
 
 
-async def _flush(redis_url: str) -> None:
+async def flush(redis_url: str) -> None:
+    """FLUSHALL, if there is anything to flush."""
     redis = open_redis(redis_url)
     with suppress(RedisError, OSError):  # it may be down already: then there is nothing to forget
         await redis.flushall()

@@ -62,7 +62,7 @@ async def tell_chaos(
     try:
         async with (
             open_world(servers, home, shops, clocks, disk, plan.seed) as world,
-            _stage(servers, home, world, shops, plan) as stage,
+            stage_of(servers, home, world, shops, f"CHAOS{plan.seed:04}") as stage,
         ):
 
             def say(what: str, _share: float = 0.0) -> None:
@@ -74,7 +74,7 @@ async def tell_chaos(
             await _struck(stage, world, run, strikes(plan.seed, plan.minutes, without), say)
             shops.spoil(CallFaults())
             try:
-                await _calm(stage, world, run, say)
+                await calm(stage, world, run, say)
             except FairwayError as error:
                 run.stuck = error.message
             say("comparing the books")
@@ -92,8 +92,8 @@ async def tell_chaos(
 
 
 @asynccontextmanager
-async def _stage(
-    servers: Servers, home: Home, world: World, shops: Shops, plan: Plan
+async def stage_of(
+    servers: Servers, home: Home, world: World, shops: Shops, parcels: str
 ) -> AsyncIterator[Stage]:
     """A person's own way to the hub: past the proxies."""
     ends = servers.endpoints
@@ -104,7 +104,6 @@ async def _stage(
         async with open_hub(
             settings, discover(), wake=RedisWake(redis), application="chaos", pool=acts.DESKS + 2
         ) as hub:
-            parcels = f"CHAOS{plan.seed:04}"
             yield Stage(hub, shops, world.door, world.urls, parcels, patience_s=SETTLE_S)
     finally:
         await redis.aclose(close_connection_pool=True)
@@ -143,7 +142,7 @@ async def _struck(stage: Stage, world: World, run: Run, plan: list[Strike], say:
             raise one
 
 
-async def _calm(stage: Stage, world: World, run: Run, say: Says) -> None:
+async def calm(stage: Stage, world: World, run: Run, say: Says) -> None:
     """Nothing is struck any more: the rest leaves, a day passes, what was late comes, and all comes to rest."""
     say("calm: what was struck comes back", 0.0)
     for shop, order_id in sorted(run.doomed):

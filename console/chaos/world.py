@@ -53,9 +53,15 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    servers: Servers, home: Home, shops: Shops, clocks: Clocks | None, disk: Disk | None, seed: int
+    servers: Servers,
+    home: Home,
+    shops: Shops,
+    clocks: Clocks | None,
+    disk: Disk | None,
+    seed: int,
+    lease_s: float = LEASE_S,
 ) -> AsyncIterator[World]:
-    """Run all of it while the block runs; what ends meanwhile is started again."""
+    """Run all of it while the block runs; what ends meanwhile is started again. Work belongs to a worker for *lease_s*."""
     if servers.postgres is None or servers.valkey is None or servers.endpoints.redis_url is None:
         raise UsageProblem(
             "Chaos kills the servers it runs on, and DATABASE_URL or REDIS_URL names some that are not ours.",
@@ -78,7 +84,7 @@ async def open_world(
         }
         for name, url in zip(("Shopify", "WooCommerce", "EasyPost"), shops.urls, strict=True):
             links[name] = await link(name, ("127.0.0.1", 0), ("127.0.0.1", urlsplit(url).port or 0))
-        processes = {name: _process(name, servers, home, sockets, clocks) for name in PROCESSES}
+        processes = {name: _process(name, servers, home, sockets, clocks, lease_s) for name in PROCESSES}
         await stack.enter_async_context(_alive(processes.values()))
         ports = [urlsplit(processes[name].address).port or 0 for name in WEBS]
         for name, port in zip(WEBS, ports, strict=True):
@@ -115,7 +121,9 @@ def _sockets(directory: Path) -> Path:
     return socket_directory(inside, None)
 
 
-def _process(name: str, servers: Servers, home: Home, sockets: Path, clocks: Clocks | None) -> Process:
+def _process(
+    name: str, servers: Servers, home: Home, sockets: Path, clocks: Clocks | None, lease_s: float
+) -> Process:
     role = name.split(" ", maxsplit=1)[0]
     url, redis_url = urlsplit(servers.endpoints.database_url), urlsplit(servers.endpoints.redis_url or "")
     environment = {
@@ -128,7 +136,7 @@ def _process(name: str, servers: Servers, home: Home, sockets: Path, clocks: Clo
         **(clocks.environment(name) if clocks else {}),
         "FAIRWAY_PORT": "0",
         "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1",
-        "FAIRWAY_LEASE_S": str(LEASE_S),
+        "FAIRWAY_LEASE_S": str(lease_s),
         "FAIRWAY_UNSEEN_PATIENCE_S": "5",
     }
     return Process(role, environment, home.directory / f"{name}.log")

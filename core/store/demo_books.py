@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.store.database import Connection
@@ -158,6 +158,42 @@ async def left(tx: Connection) -> dict[str, int]:
              WHERE failures > 0 GROUP BY kind, last_error"""
     )
     return {row["what"]: row["n"] for row in rows if row["n"]}
+
+
+async def newest_delivery(tx: Connection) -> int:
+    """The id of the newest delivery; 0 when there is none."""
+    return int(await tx.fetchval("SELECT coalesce(max(delivery_id), 0) FROM deliveries"))
+
+
+async def understood(tx: Connection, newest: int) -> bool:
+    """Whether no delivery up to *newest* waits any more."""
+    return not await tx.fetchval("SELECT EXISTS (SELECT FROM todo WHERE delivery_id <= $1)", newest)
+
+
+async def held(tx: Connection) -> dict[tuple[str, int, int], int]:
+    """Pieces of work that somebody holds by a lease, with its epoch: (kind, merchant, delivery or connection)."""
+    rows = await tx.fetch(
+        """SELECT 'todo' AS kind, merchant_id, delivery_id AS id, epoch::bigint FROM todo
+           WHERE lease_until > clock_timestamp()
+           UNION ALL SELECT kind, merchant_id, connection_id, epoch FROM schedule WHERE lease_until > clock_timestamp()"""
+    )
+    return {(row["kind"], row["merchant_id"], row["id"]): row["epoch"] for row in rows}
+
+
+async def still_held(tx: Connection, pieces: Mapping[tuple[str, int, int], int]) -> set[tuple[str, int, int]]:
+    """Of *pieces* (`held`), those that nobody has taken over or done since."""
+    rows = await tx.fetch(
+        """SELECT k, m, i FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS p (k, m, i, e)
+           WHERE CASE WHEN k = 'todo'
+             THEN EXISTS (SELECT FROM todo WHERE merchant_id = m AND delivery_id = i AND epoch = e)
+             ELSE EXISTS (SELECT FROM schedule WHERE merchant_id = m AND connection_id = i AND kind = k AND epoch = e)
+           END""",
+        [kind for kind, _, _ in pieces],
+        [merchant_id for _, merchant_id, _ in pieces],
+        [number for _, _, number in pieces],
+        list(pieces.values()),
+    )
+    return {(row["k"], row["m"], row["i"]) for row in rows}
 
 
 async def reconciled(tx: Connection) -> bool:
