@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -36,8 +37,10 @@ from simulators.woocommerce.webhooks import signature
 LEASE_S = 20.0  # as it is when nobody sets another
 CRASHES, KILLS, ROUNDS = 5, 3, 2
 BACKLOG = 2_000  # deliveries whose draining is timed
-FULL_S = 3.0  # how long the disk stays full
+FULL_S = 10.0  # how long the disk stays full
 FLUSH_EVERY_S = 2.0
+
+_knocks = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +181,19 @@ async def _full_disk(stage: Stage, world: World, tell: Tell) -> list[Figure]:
     if world.disk is None:
         return []
     tell("the disk is full", 0.0)
+    refused, until = 0, time.monotonic() + FULL_S
     world.disk.fill()
     try:
-        await asyncio.sleep(FULL_S)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+            while time.monotonic() < until:
+                refused += not await _knock(session, stage)
+                await asyncio.sleep(0.05)
     finally:
         world.disk.free()
-    return [Figure("seconds from space on the disk to the next 200", await _serving(stage), 60)]
+    return [
+        Figure("webhooks that were refused while the disk was full", refused, 1, least=True),
+        Figure("seconds from space on the disk to the next 200", await _serving(stage), 60),
+    ]
 
 
 async def _kills(stage: Stage, world: World, tell: Tell) -> list[Figure]:
@@ -232,9 +242,9 @@ async def _serving(stage: Stage) -> float:
 
 
 async def _knock(session: aiohttp.ClientSession, stage: Stage) -> bool:
-    """Whether a webhook is answered 200 now. It says again what an order is, which changes nothing."""
+    """Whether a webhook is answered 200 now. It says again what an order is, in other bytes, so that it has to be stored."""
     shop = stage.shops.woocommerce
-    body = encode(shop.order_payload(next(iter(shop.orders.values()))))
+    body = encode(shop.order_payload(next(iter(shop.orders.values())))) + b" " * next(_knocks)
     token = next(word for word, number in stage.tokens.items() if number == stage.connections["woocommerce"])
     signed = {
         "X-WC-Webhook-Signature": signature(body, world_of.HOOK_SECRET),

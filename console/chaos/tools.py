@@ -17,7 +17,7 @@ TRIES = 20
 NO_DAY = "what is a day late comes at the end, without a day"
 ENV = "/usr/bin/env"
 MEMORY = Path("/dev/shm")  # noqa: S108 - where the library keeps something for each process
-SLACK = 256 << 10  # bytes that are left of a full one
+SLACK = 16 << 10  # bytes that are left of a full one
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import pytest
 from command_rig import run_command
 from loop_rig import open_loop
 
+from console.chaos.recovery import Figure
 from console.cli.chaos_strike import explain, print_numbers
 from console.demo.books import compare
 from core.store import demo_books
@@ -54,6 +55,26 @@ async def test_a_seed_that_once_failed_does_so_no_more(seed: int, found: str, tm
     told = await strike(tmp_path, "--minutes", "1", "--seed", str(seed), patience_s=600)
 
     assert {told[name] for name in ZEROS} == {0}, found
+
+
+@pytest.mark.soak
+async def test_everything_works_again_in_time(tmp_path: Path) -> None:
+    told, code = await run_command(
+        tmp_path, "chaos", "--recovery", "--minutes", "0.3", "--json", patience_s=600
+    )
+
+    assert [figure for figure in told["figures"] if not figure["ok"]] == []
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("got", "least", "ok"),
+    [(30.0, False, True), (30.1, False, False), (30.0, True, True), (29.9, True, False)],
+)
+def test_a_figure_that_is_not_reached_is_printed_as_it_is(got: float, least: bool, ok: bool) -> None:
+    row = Figure("seconds", got, 30, least=least).row()
+
+    assert (row["ok"], row["got"], row["want"]) == (ok, got, ">= 30" if least else "<= 30")
 
 
 async def test_an_order_that_is_cancelled_in_its_shop_only_is_counted_as_wrong(
