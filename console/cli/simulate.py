@@ -8,6 +8,11 @@ from console.cli.table import Table
 
 # name -> (module, function, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "stock": (
+        "simulate_stock",
+        "stock",
+        "Seasons of sales for every way of sharing stock: what is oversold, left unsold, kept off the channels.",
+    ),
     "drift": (
         "simulate_drift",
         "drift",
