@@ -19,11 +19,12 @@ from core.rules.lags import LagModel
 from core.rules.stock import desired_level
 
 LIMIT = 1.0  # units oversold in 10,000 orders that the merchant bears
+AGAIN_S = 1800.0  # what sells nothing any more is looked at again after so long
 SETTLED_S = 120.0  # a sale is measured when it has been known for so long, as in the hub
 LEARN = 20  # lags are read anew when so many times as many have been measured
 USUAL = 60.0  # orders of a SKU that say as much about where it sells as what all SKUs together say
 # Rounded are rates, parts of a channel and limits: to powers of these.
-RATE, PART, LIMITS = 1.6, 2.0, 4.0
+RATE, PART, LIMITS = 2.0, 2.0, 4.0
 SLOW = 0.02  # units an hour; slower is as slow
 
 
@@ -39,6 +40,7 @@ class LagAware:
         self.tallies: dict[Item, tuple[Tally, ...]] = {}
         self.orders = [1.0] * len(channels)  # of all SKUs
         self.buffers: dict[Item, tuple[int, ...]] = {}
+        self.looked_at: dict[Item, float] = {}
         self.known: dict[tuple[object, ...], tuple[int, ...]] = {}
         self.nothing = (0,) * len(channels)
 
@@ -55,7 +57,11 @@ class LagAware:
 
     def measured(self, now: float) -> list[Item]:
         """Count the sales that have settled, and return the items whose buffers are other ones by now."""
-        selling = {item for item, buffers in self.buffers.items() if any(buffers)}
+        selling = {
+            item
+            for item, buffers in self.buffers.items()
+            if any(buffers) and self.looked_at[item] <= now - AGAIN_S
+        }
         while self.sales and self.sales[0][0] <= now - SETTLED_S:
             _, item, quantity, sold = self.sales.popleft()
             sold_at = EPOCH + timedelta(seconds=sold)
@@ -68,7 +74,7 @@ class LagAware:
             self.known.clear()
         changed = []
         for item in sorted(selling, key=lambda one: one.number):
-            buffers = self._buffers(item, now)
+            buffers, self.looked_at[item] = self._buffers(item, now), now
             if buffers != self.buffers.get(item, self.nothing):
                 self.buffers[item] = buffers
                 changed.append(item)
