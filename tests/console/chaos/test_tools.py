@@ -75,3 +75,12 @@ def test_a_machine_without_the_library_says_so(tmp_path: Path, monkeypatch: pyte
     found = find_clocks(tmp_path)
     assert isinstance(found, str)
     assert "apt-get install libfaketime" in found or "Linux only" in found
+
+
+def test_whoever_may_not_mount_is_told_so_and_nothing_is_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with small_disk(tmp_path / "disk") as found:
+        assert found == "disk: only root on Linux may mount a small disk"
+    assert not (tmp_path / "disk").exists()
