@@ -157,6 +157,8 @@ async def calm(stage: Stage, world: World, run: Run, say: Says) -> None:
     say("a day passes, and what was late comes", 0.0)
     if world.clocks:
         world.clocks.pass_time(DAY.total_seconds())
+        # Its own timers, that of the search for deadlocks among them, do not survive such a step.
+        await asyncio.to_thread(world.keepers["PostgreSQL"].restart)
     stage.shops.courier.bring_late()
     await acts.settle(stage, say)
     await acts.look_again(stage, say)
