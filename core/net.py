@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from core.clock import Clock
 from core.connector import Connector, Credentials, Settings
 from core.errors import ChannelError, ErrorCode
+from core.failpoints import reach
 from core.flow import Flow, Request, Response
 
 T = TypeVar("T")
@@ -215,7 +216,9 @@ def _harmless(error: BaseException, request: Request) -> bool:
 async def _ask(request: Request, line: Line) -> Response:
     await line.gate.allow(request)
     try:
+        await reach("call.sending")
         response = await _send(request, line)
+        await reach("call.answered")
     except ChannelError as error:
         await line.gate.heard(request, None, error)
         raise

@@ -13,6 +13,7 @@ from datetime import datetime
 from aiohttp import web
 
 from core.connector import Delivery, Refused
+from core.failpoints import reach
 from core.log import get_log
 from core.store.deliveries import Incoming, body_owner, dedupe_key
 from core.usecases.accept_delivery import NotStored
@@ -82,6 +83,7 @@ async def receive(request: web.Request) -> web.Response:
         headers=_kept(delivery),
         received_at=now,
     )
+    await reach("intake.proven")
     try:
         await edge.intake.accept(incoming)
     except NotStored:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from core.errors import FairwayError
+from core.failpoints import reach
 from core.log import get_log
 from core.store import deliveries
 from core.store.database import Database
@@ -139,7 +140,10 @@ class Intake:
             async with self._database.transaction({item.merchant_id for item in items}) as tx:
                 late.cancel()
                 late = self._loop.call_later(COMMIT_S, self._give_up, batch)
-                return Counter(await deliveries.add_counted(tx, items))
+                new = Counter(await deliveries.add_counted(tx, items))
+                await reach("intake.storing")
+            await reach("intake.stored")
+            return new
         finally:
             late.cancel()
 
@@ -180,6 +184,7 @@ class Intake:
             self._bell_again = True
 
     async def _ring_bell(self) -> None:
+        await reach("intake.answered")
         try:
             async with asyncio.timeout(RING_S):
                 await self._ring("drain")

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.connector import Change, Connector, Notice, TrackingRead, Unreadable
+from core.failpoints import reach
 from core.rules.intake import Intake, before_count
 from core.rules.orders import contradictions
 from core.rules.own_count import Lowers
@@ -60,7 +61,9 @@ async def apply_slice(
     await _notices(tx, items, done, wants, now)
     if folded.incoming:
         await _store(tx, folded.incoming, now)
+        await reach("drain.moving")
         done.levels_dirty = await move_stock(tx, [_want(state) for state in folded.incoming], now)
+        await reach("drain.moved")
     if folded.gone:
         done.levels_dirty |= await _gone(tx, folded.gone, now)
     words = [

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from core.connector import Delivery, NamesAccount, NoticesFields, Problem, Reading, Unreadable
 from core.errors import FairwayError
+from core.failpoints import reach
 from core.hub import Account, Hub
 from core.log import get_log, keep_lines
 from core.store import deliveries
@@ -49,9 +50,12 @@ async def drain(hub: Hub, *, limit: int = SLICE) -> Drained:
     started = hub.clock()
     async with hub.database.transaction([]) as tx:
         claimed = await deliveries.claim(tx, limit, hub.settings.lease_s)
+        if claimed:
+            await reach("drain.claiming")
     done = Drained(claimed=len(claimed))
     if not claimed:
         return done
+    await reach("drain.claimed")
     fresh = [item for item in claimed if item.attempts == 1]
     # A delivery that was claimed before may be what killed its worker: it goes alone, one per drain.
     suspects = [item for item in claimed if item.attempts > 1]
@@ -68,6 +72,7 @@ async def drain(hub: Hub, *, limit: int = SLICE) -> Drained:
 async def _drain_batch(hub: Hub, claimed: Sequence[Claimed], started: datetime, done: Drained) -> None:
     try:
         items = await _read(hub, claimed)
+        await reach("drain.read")
         applied = await _apply(hub, items, started)
     except Exception as error:
         if isinstance(error, RETRYABLE):
@@ -158,6 +163,8 @@ async def _apply(hub: Hub, items: Sequence[Item], started: datetime) -> Applied:
                 applied = await apply_slice(tx, items, hub.registry, hub.clock())
                 about.counts = {"claimed": len(items), **counts_of(applied)}
                 _say_parked(items)
+                await reach("drain.storing")
+            await reach("drain.stored")
         except (Outrun, *RETRYABLE) as error:
             if attempt == SAME_AGAIN - 1:
                 raise

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from core.connector import PullsOrders
 from core.errors import ChannelError, ErrorCode
+from core.failpoints import reach
 from core.hub import Hub
 from core.log import get_log
 from core.net import drive
@@ -53,6 +54,7 @@ async def fetch_orders(hub: Hub, lease: Lease) -> Fetched:
         for want in wanted:
             try:
                 page = await drive(account.connector.fetch_order(want.channel_order_id), line)
+                await reach("fetch.called")
             except ChannelError as error:
                 if error.code in _LINE_DOWN:
                     raise
@@ -80,6 +82,8 @@ async def fetch_orders(hub: Hub, lease: Lease) -> Fetched:
                     raise LostLease
                 await store_page(tx, account, page, "fetch", hub.clock())
                 await fetches.served(tx, lease, want)
+                await reach("fetch.storing")
+            await reach("fetch.stored")
             done.looked += 1
         await hub.wake.ring("drain")
 

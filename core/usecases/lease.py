@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.errors import ChannelError, FairwayError, Recovery
+from core.failpoints import reach
 from core.hub import Hub
 from core.log import get_log, keep_lines
 from core.rules.backoff import pause_after
@@ -52,6 +53,8 @@ async def run_due(hub: Hub, kind: str, work: Work, next_due: NextDue, *, limit: 
         await declare(tx, {lease.merchant_id for lease in leases})
         begun = [(lease.merchant_id, lease.connection_id) for lease in leases]
         ids = await runs.start(tx, kind, begun, hub.clock())
+        await reach("lease.claiming")
+    await reach("lease.claimed")
     # Side by side: a slow channel holds up no other one.
     ends = await asyncio.gather(
         *(_run(hub, lease, ids[lease.merchant_id, lease.connection_id], work, next_due) for lease in leases),
@@ -71,6 +74,7 @@ async def _run(hub: Hub, lease: Lease, run_id: int, work: Work, next_due: NextDu
         try:
             async with flushed(hub, run):
                 result = await work(hub, lease)
+                await reach("lease.worked")
         except LostLease:
             end = _End("lost_lease")
             log.warning("%s lost its lease to another worker", lease.kind, extra={"fields": about})
@@ -159,3 +163,5 @@ async def _release(hub: Hub, lease: Lease, run: Run, started: datetime, end: _En
             error=end.error,
         )
         await store_lines(tx, run)
+        await reach("lease.releasing")
+    await reach("lease.released")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from core.connector import CatalogPage, ListsCatalog
 from core.errors import ChannelError, ErrorCode
+from core.failpoints import reach
 from core.hub import Hub
 from core.net import drive
 from core.rules.skus import tidy_sku
@@ -48,6 +49,7 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
     count = matched = 0
     while True:
         page = await drive(connector.pull_catalog(cursor), line)
+        await reach("catalog.called")
         if before and page.listings and page.listings == before.listings:
             raise ChannelError(ErrorCode.UNEXPECTED, "the channel gives the same page of its catalogue again")
         before = page
@@ -68,6 +70,8 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
             await listings.put_listings(tx, lease.merchant_id, lease.connection_id, found, now)
             matched += await listings.match_by_sku(tx, lease.merchant_id, lease.connection_id)
             await listings.put_levels(tx, lease.merchant_id, lease.connection_id, live, now)
+            await reach("catalog.storing")
+        await reach("catalog.stored")
         count += len(page.listings)
         if page.next_cursor is None:
             break

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from core.connector import Page, PullsOrders, Window
 from core.errors import ChannelError, ErrorCode
+from core.failpoints import reach
 from core.flow import Response
 from core.hub import Hub
 from core.log import get_log
@@ -57,6 +58,7 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
     pages = items = new = 0
     while True:
         page = await drive(account.connector.pull_orders(window, cursor), line)
+        await reach("pull.called")
         until = min([until, *theirs[:1]])
         if before is None and until - OVERLAP < window.since:
             # Their clock was set back: what changes now is dated before all that we have seen.
@@ -71,6 +73,8 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
             fresh = await store_page(tx, account, page, "pull", hub.clock())
             if last and not await _advance(hub, tx, lease, checkpoint, until):
                 raise LostLease
+            await reach("pull.storing")
+        await reach("pull.stored")
         new += fresh
         log.info(
             "a page was stored",

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.connector import Connector, Page, PushesFulfillments, PushesTracking, TracksParcels
 from core.errors import ChannelError, ErrorCode, Recovery
+from core.failpoints import reach
 from core.flow import Flow
 from core.hub import Account, Hub
 from core.log import get_log
@@ -82,6 +83,8 @@ async def push_effects(hub: Hub, lease: Lease) -> Told:
                 tx, lease.merchant_id, lease.connection_id, lease.epoch, kinds, AT_ONCE, hub.clock()
             )
             flows = await _flows(tx, lease.merchant_id, account.connector, claimed)
+            if claimed:
+                await reach("effect.claiming")
         if not claimed:
             return done
         answers = await asyncio.gather(*(_tell(hub, line, one, flows[one.effect_id]) for one in claimed))
@@ -114,7 +117,10 @@ async def _tell(hub: Hub, line: Line, claimed: Claimed, flow: Flow[Any] | None) 
     try:
         # The whole conversation ends before the lease does.
         async with asyncio.timeout(hub.settings.lease_s * 0.8):
-            return _Answer(claimed, DONE, await drive(flow, line))
+            await reach(f"effect.{claimed.kind}.claimed")
+            answer = _Answer(claimed, DONE, await drive(flow, line))
+            await reach(f"effect.{claimed.kind}.called")
+            return answer
     except TimeoutError:
         error = ChannelError(ErrorCode.TIMEOUT, "the conversation took too long")
     except ChannelError as refused:
@@ -135,6 +141,8 @@ async def _write_back(hub: Hub, lease: Lease, account: Account, answers: Sequenc
                 await fulfillments.told(tx, lease.merchant_id, answer.claimed.subject_id, ids)
             elif isinstance(answer.result, Page):
                 await store_page(tx, account, answer.result, "fetch", now)
+        await reach("effect.storing")
+    await reach("effect.stored")
     if any(isinstance(answer.result, Page) for answer in answers):
         await hub.wake.ring("drain")
     for answer in answers:

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.connector import WritesStock
 from core.errors import ChannelError, ErrorCode, Recovery
+from core.failpoints import reach
 from core.hub import Hub
 from core.log import get_log
 from core.model.inventory import StockWrite, StockWritten
@@ -81,9 +82,12 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
                 hub.clock(),
                 held=brake.kinds,
             )
+            if rows:
+                await reach("push.claiming")
         done.waiting = brake.waiting
         if not rows:
             return done
+        await reach("push.claimed")
         await _tell(hub, lease, connector, line, rows, done)
 
 
@@ -100,6 +104,7 @@ async def _tell(
             # The whole conversation ends before the lease does.
             async with asyncio.timeout(hub.settings.lease_s * 0.8):
                 written = await drive(connector.push_stock(writes), line)
+                await reach("push.called")
         except TimeoutError:
             await _give_up(
                 hub,
@@ -250,6 +255,8 @@ async def _write_back(
         if refused:
             await levels.refuse(tx, lease.merchant_id, lease.connection_id, refused, now)
         await levels.close_attempts(tx, lease.merchant_id, lease.connection_id, lease.epoch, attempts, now)
+        await reach("push.storing")
+    await reach("push.stored")
     if freed:
         await hub.wake.ring("relevel")
     done.told += len(rows) - len(refused)

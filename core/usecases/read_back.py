@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from core.connector import ReadsStock, StockPage
 from core.errors import ChannelError, ErrorCode
+from core.failpoints import reach
 from core.hub import Hub
 from core.log import get_log
 from core.model.inventory import StockSeen
@@ -85,6 +86,7 @@ async def read_back(reader: Reader) -> ReadBack:
     while True:
         asked_at = hub.clock()
         page = await _page(reader, cursor)
+        await reach("reconcile.called")
         await _compare(reader, sweep, page, asked_at, done)
         await _follow(reader, page, asked_at, done)
         cursor = page.next_cursor
@@ -144,6 +146,8 @@ async def _compare(reader: Reader, sweep: Row, page: StockPage, asked_at: dateti
         await reconciles.advance(
             tx, lease.merchant_id, sweep["reconcile_id"], page.next_cursor or _END, len(rows), found
         )
+        await reach("reconcile.storing")
+    await reach("reconcile.stored")
     done.count(len(rows), found)
 
 

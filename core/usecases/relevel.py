@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.brakes import wave_of
 from core.rules.stock import Level
@@ -31,6 +32,7 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
         dirty = await levels.take_dirty(tx, limit)
         if not dirty:
             return Releveled(0, 0)
+        await reach("relevel.taken")
         await declare(tx, {0, *(merchant_id for merchant_id, _ in dirty)})
         levelled = await level_variants(tx, dirty, now)
         rows = [
@@ -46,6 +48,8 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
         if rows:
             await levels.put_desired(tx, rows, now)
         about.counts = {"variants": len(dirty), "to_tell": len(told)}
+        await reach("relevel.storing")
+    await reach("relevel.stored")
     if told:
         await hub.wake.ring("push")
     return Releveled(len(dirty), len(told))

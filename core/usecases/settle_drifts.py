@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.connector import Connector, ReadsStock
+from core.failpoints import reach
 from core.hub import Hub
 from core.log import get_log
 from core.model.inventory import StockSeen
@@ -81,6 +82,7 @@ async def settle_drifts(hub: Hub, lease: Lease, connector: Connector, line: Line
 async def _settle_some(place: Place, rows: Sequence[Row], done: Settled) -> None:
     ripe = [row for row in rows if row["status"] == "watching" and _due(place, row)]
     seen = await _look(place, ripe)
+    await reach("drift.called")
     lease, hub = place.lease, place.hub
     where = (lease.merchant_id, lease.connection_id)
     async with hub.database.transaction([lease.merchant_id]) as tx:
@@ -112,6 +114,8 @@ async def _settle_some(place: Place, rows: Sequence[Row], done: Settled) -> None
             for wins in (who.wins(row, verdict.kind, ours=verdict.ours),)
         ]
         await heal(tx, *where, healings, now)
+        await reach("drift.storing")
+    await reach("drift.stored")
     done.gone += sum(row["status"] == "closed" for row in changed)
     done.told += sum(one.wins is Wins.HUB for one in healings)
     done.booked += sum(one.wins is Wins.CHANNEL for one in healings)

@@ -1,0 +1,153 @@
+"""Named instants at which a test ends, halts, breaks or delays this process. Nothing happens unless one is armed.
+
+Every instant between two durable states of the hub has a name here; `fairway chaos --exhaustive` goes through them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from core.errors import UsageProblem
+
+
+class FailpointHit(Exception):
+    """What is raised at a point that is armed to raise. Nothing of ours knows it: it stands for any bug."""
+
+
+class Action(StrEnum):
+    """What befalls the process: it is killed, it halts until it is told to go on, its work breaks, or is late."""
+
+    KILL = "kill"
+    STOP = "stop"
+    RAISE = "raise"
+    DELAY = "delay"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """*durable* is what is stored at that instant, and *after* what makes up for it. *flows* names the connector's
+    conversations that the point stands before or after.
+    """
+
+    durable: str
+    after: str
+    flows: tuple[str, ...] = ()
+
+
+_NOTHING: Final = "nothing new"
+_TX: Final = "the transaction is rolled back, and the work is done again"
+
+# Where a name ends in .claimed, .called, .storing, .stored: the claim has committed; a channel has answered; the
+# transaction is about to commit; it has committed.
+POINTS: Final[Mapping[str, Point]] = {
+    "intake.proven": Point(_NOTHING, "no 200 was sent: the sender comes again, or a pull finds it"),
+    "intake.storing": Point(_NOTHING, "no 200 was sent: the sender comes again, or a pull finds it"),
+    "intake.stored": Point("the delivery", "sent again it has the same dedupe key and counts once"),
+    "intake.answered": Point("the delivery", "nobody was rung: the patrol finds it"),
+    "drain.claiming": Point(_NOTHING, _TX),
+    "drain.claimed": Point("the claim", "its lease ends, and another worker claims it"),
+    "drain.read": Point("the claim", "its lease ends, and another worker claims it"),
+    "drain.moving": Point("the claim", _TX),
+    "drain.moved": Point("the claim", _TX),
+    "drain.storing": Point("the claim", _TX),
+    "drain.stored": Point("all of the slice", "the patrol finds what follows from it"),
+    "relevel.taken": Point(_NOTHING, _TX),
+    "relevel.storing": Point(_NOTHING, _TX),
+    "relevel.stored": Point("the wishes", "the patrol finds the pushes that are due"),
+    "lease.claiming": Point(_NOTHING, _TX),
+    "lease.claimed": Point("the lease", "it ends, and another worker claims the work"),
+    "lease.worked": Point("the work", "the lease ends; doing the work again changes nothing"),
+    "lease.releasing": Point("the work", "the lease ends; doing the work again changes nothing"),
+    "lease.released": Point("the work", "there is nothing left to do"),
+    "call.sending": Point("the attempt", "an attempt without an answer is unknown: the channel is read first"),
+    "call.answered": Point("the attempt", "an attempt without an answer is unknown: the channel is read first"),
+    "push.claiming": Point(_NOTHING, _TX),
+    "push.claimed": Point("the attempt", "the next attempt compares with what may be shown", ("push_stock",)),
+    "push.called": Point("the attempt", "the next attempt compares with what may be shown", ("push_stock",)),
+    "push.storing": Point("the attempt", "the next attempt compares with what may be shown"),
+    "push.stored": Point("the outcome", "there is nothing left to do"),
+    "effect.claiming": Point(_NOTHING, _TX),
+    "effect.fulfillment.claimed": Point("the attempt", "the channel is read first", ("push_fulfillment",)),
+    "effect.fulfillment.called": Point("the attempt", "the channel is read first", ("push_fulfillment",)),
+    "effect.tracking.claimed": Point("the attempt", "the channel is read first", ("push_tracking",)),
+    "effect.tracking.called": Point("the attempt", "the channel is read first", ("push_tracking",)),
+    "effect.tracker.claimed": Point("the attempt", "the carrier is read first", ("create_tracker",)),
+    "effect.tracker.called": Point("the attempt", "the carrier is read first", ("create_tracker",)),
+    "effect.storing": Point("the attempt", "the channel is read first"),
+    "effect.stored": Point("the outcome", "there is nothing left to do"),
+    "pull.called": Point("the old checkpoint", "the same page is asked for again", ("pull_orders",)),
+    "pull.storing": Point("the old checkpoint", "the same page is asked for again"),
+    "pull.stored": Point("page and checkpoint", "the patrol finds the deliveries"),
+    "fetch.called": Point("that it is wanted", "the order is looked at again", ("fetch_order",)),
+    "fetch.storing": Point("that it is wanted", "the order is looked at again"),
+    "fetch.stored": Point("what was there", "the patrol finds the deliveries"),
+    "catalog.called": Point("the pages before", "the catalogue is read again", ("pull_catalog", "pull_locations")),
+    "catalog.storing": Point("the pages before", "the catalogue is read again"),
+    "catalog.stored": Point("the page", "the catalogue is read again"),
+    "reconcile.called": Point("the sweep's cursor", "the page is read again", ("read_stock",)),
+    "reconcile.storing": Point("the sweep's cursor", "the page is read again"),
+    "reconcile.stored": Point("the looks, the cursor", "the sweep goes on at its cursor"),
+    "drift.called": Point("the difference", "it is looked at and settled again", ("read_stock_of",)),
+    "drift.storing": Point("the difference", "it is looked at and settled again"),
+    "drift.stored": Point("what became of it", "the patrol finds the pushes that are due"),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Armed:
+    name: str
+    action: Action
+    hit: int
+    delay_s: float
+    hits: int = 0
+
+
+_armed: _Armed | None = None
+
+
+def arm(text: str) -> None:
+    """Arm one point of this process: `drain.claimed=kill@2` kills it when it comes there for the second time, and
+    `push.called=delay:3@1` holds it up for 3 s. An empty text disarms. Raises `UsageProblem`.
+    """
+    global _armed  # noqa: PLW0603 - a process has one
+    if not text:
+        _armed = None
+        return
+    name, _, rest = text.partition("=")
+    what, _, hit = rest.partition("@")
+    action, _, seconds = what.partition(":")
+    try:
+        _armed = _Armed(name, Action(action), int(hit or 1), float(seconds or 1))
+    except ValueError:
+        raise UsageProblem(f"{text!r} arms no failpoint.", fix="Such as drain.claimed=kill@1.") from None
+    if name not in POINTS:
+        raise UsageProblem(f"There is no failpoint {name!r}.", fix=f"There are {', '.join(POINTS)}.")
+
+
+async def reach(name: str) -> None:
+    """This process is at the point *name*."""
+    if _armed is not None and _armed.name == name:
+        await _act(_armed)
+
+
+async def _act(armed: _Armed) -> None:
+    armed.hits += 1
+    if armed.hits != armed.hit:
+        return
+    # Straight to the descriptor: nothing that is buffered survives what comes next.
+    os.write(2, f"failpoint {armed.name} {armed.action}\n".encode())
+    match armed.action:
+        case Action.KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case Action.STOP:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case Action.RAISE:
+            raise FailpointHit(armed.name)
+        case Action.DELAY:
+            await asyncio.sleep(armed.delay_s)
