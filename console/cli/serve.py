@@ -121,6 +121,7 @@ async def _web() -> None:
     from connectors import discover
     from console.cli.starting import start_safely
     from console.processes import collect_less_often, die_with_parent
+    from core.failpoints import arm
     from core.log import set_up_logging
     from core.settings import read_settings
     from core.store.database import Database
