@@ -20,7 +20,9 @@ from core.failpoints import POINTS, FailpointHit, arm, reach
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = re.search(
-    r"CREATE TABLE outbox \(.*?kind IN \((.*?)\)", (ROOT / "core/store/schema.sql").read_text("utf-8"), re.DOTALL
+    r"CREATE TABLE outbox \(.*?kind IN \((.*?)\)",
+    (ROOT / "core/store/schema.sql").read_text("utf-8"),
+    re.DOTALL,
 )
 assert KINDS
 EFFECTS = re.findall(r"'(\w+)'", KINDS[1])
