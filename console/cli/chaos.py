@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from console.cli.chaos_recovery import print_figures, recover
+from console.cli.chaos_sabotage import print_caught, spoil
 from console.cli.chaos_strike import explain, print_numbers, strike
 from console.cli.show import print_json, run
 
@@ -28,8 +29,11 @@ from console.cli.show import print_json, run
 @click.option(
     "--recovery", is_flag=True, help="Strike one thing at a time, and measure how soon it works again."
 )
+@click.option(
+    "--sabotage", is_flag=True, help="Take one safety line out of a copy at a time; the tests must notice."
+)
 @click.option("--keep", is_flag=True, help="Leave the directory with the logs, also when nothing was wrong.")
-def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, keep: bool) -> int:
+def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, sabotage: bool, keep: bool) -> int:
     """Strike everything the hub is made of while buyers buy, then compare the books.
 
     Two webs, three workers, PostgreSQL, Valkey, two shops and a carrier: killed, stopped past their leases, emptied, cut
@@ -40,7 +44,9 @@ def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, keep: boo
     directory.chmod(0o711)
     done = False
     try:
-        numbers = run((recover if recovery else strike)(directory, seed, minutes))
+        numbers = run(
+            spoil(directory) if sabotage else (recover if recovery else strike)(directory, seed, minutes)
+        )
         done = bool(numbers["passed"])
     finally:
         if keep or not done:
@@ -49,10 +55,12 @@ def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, keep: boo
             shutil.rmtree(directory, ignore_errors=True)
     if as_json:
         print_json(numbers)
+    elif sabotage:
+        print_caught(numbers)
     elif recovery:
         print_figures(numbers)
     else:
         print_numbers(numbers)
-    if not done and not recovery:
+    if not done and not recovery and not sabotage:
         explain(numbers)
     return 0 if done else 1
