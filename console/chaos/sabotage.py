@@ -86,14 +86,18 @@ async def sabotage(tell: Tell, lines: Sequence[SafetyLine] = LINES) -> dict[str,
 
 async def _try(line: SafetyLine) -> Tried:
     with tempfile.TemporaryDirectory(prefix="fairway-sabotage-") as directory:
-        copy = Path(directory)
-        copy.chmod(0o711)
-        for folder in FOLDERS:
-            shutil.copytree(CHECKOUT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(CHECKOUT / "pyproject.toml", copy)
+        copy = _copy(Path(directory))
         green = await _run(copy, line) == 0
         _spoil(copy / line.file, line)
         return Tried(line, green, await _run(copy, line) == FAILED)
+
+
+def _copy(directory: Path) -> Path:
+    directory.chmod(0o711)  # as root, PostgreSQL runs as another user
+    for folder in FOLDERS:
+        shutil.copytree(CHECKOUT / folder, directory / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CHECKOUT / "pyproject.toml", directory)
+    return directory
 
 
 def _spoil(path: Path, line: SafetyLine) -> None:
