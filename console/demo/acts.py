@@ -88,9 +88,10 @@ async def look_again(stage: Stage, tell: Tell) -> None:
 
     async def ask() -> None:
         async with stage.hub.database.transaction([stage.merchant_id]) as tx:
+            # The schedule first, as workers lock it: the other way round, each may wait for the other.
+            await schedule.ring(tx, "reconcile", stage.pairs, stage.hub.clock())
             for pair in stage.pairs:
                 await reconciles.begin(tx, *pair, "demo", stage.hub.clock())
-            await schedule.ring(tx, "reconcile", stage.pairs, stage.hub.clock())
 
     async def healed() -> bool:
         async with stage.hub.database.transaction([stage.merchant_id]) as tx:
