@@ -46,8 +46,9 @@ async def _reconcile(connection: str | None, *, wait: bool, quiet: bool) -> list
         for one in linked:
             where = (one.merchant_id, one.connection_id)
             async with hub.database.transaction([one.merchant_id]) as tx:
-                ids.append(await reconciles.begin(tx, *where, "command line", hub.clock()))
+                # The schedule first, as workers lock them.
                 await schedule.ring(tx, "reconcile", [where], hub.clock())
+                ids.append(await reconciles.begin(tx, *where, "command line", hub.clock()))
         worker, until = Worker(hub), 0.0
         while True:
             # Workers that run elsewhere may do it as well: whoever comes first has the lease.
