@@ -44,10 +44,22 @@ LINES = (
         ("tests/webhooks/test_edge_durability.py::test_accepted_duplicate_and_rejected_are_counted_per_minute",),
     ),
     SafetyLine(
+        "dedupe by the channel's delivery id", "webhooks/hooks.py",
+        "key = dedupe_key(hook.connection_id, topic, body)",
+        'key = dedupe_key(hook.connection_id, topic, delivery.headers.get("x-wc-webhook-delivery-id", "").encode() or body)',
+        ("tests/webhooks/test_edge_authenticity.py", "tests/webhooks/test_edge_claims.py"),
+    ),
+    SafetyLine(
         "the answer before the commit", _UC + "accept_delivery.py",
         "        items = [entry.item for entry in batch]\n",
         '        items = [entry.item for entry in batch]\n        self._settle(batch, "")\n',
         ("tests/webhooks/test_edge_durability.py::test_no_200_before_the_commit_and_503_when_it_does_not_come",),
+    ),
+    SafetyLine(
+        "commits that do not wait for the disk", "core/usecases/examine.py",
+        'for name in ("fsync", "full_page_writes", "synchronous_commit")',
+        'for name in ("fsync", "full_page_writes")',
+        (_T + "test_examine.py", "-k", "commits"),
     ),
     SafetyLine(
         "the checkpoint before the last page", _UC + "pull_orders.py",
@@ -63,5 +75,32 @@ LINES = (
         "no read-back before a shop is told of a parcel again", "connectors/woocommerce/fulfillments.py",
         'done = any(item.get("key") == mark for item in order["meta_data"])', "done = False",
         ("tests/connectors/woocommerce/test_woo_fulfillments.py",),
+    ),
+    SafetyLine(
+        "stock that is read without its lock", "core/store/stock.py",
+        "ORDER BY s.merchant_id, s.variant_id, s.location_id FOR UPDATE OF s",
+        "ORDER BY s.merchant_id, s.variant_id, s.location_id",
+        (_T + "test_no_unit_twice.py", "-k", "500"),
+    ),
+    SafetyLine(
+        "an old state over a newer one", "core/rules/orders.py",
+        "if incoming.changed_at < stored.changed_at:\n            return Verdict.STALE",
+        "if incoming.changed_at < stored.changed_at:\n            return Verdict.APPLY",
+        (_T + "test_drain.py::test_a_late_old_state_changes_nothing",),
+    ),
+    SafetyLine(
+        "tries that are not counted when they are claimed", "core/store/deliveries.py",
+        "attempts = t.attempts + 1", "attempts = t.attempts",
+        (_T + "test_drain_failures.py::test_poison_alone_is_parked_after_five_tries_and_holds_up_nobody",),
+    ),
+    SafetyLine(
+        "units that a channel sold put back on sale", "core/rules/stock.py",
+        "return max(0, desired - unseen), unseen", "return desired, unseen",
+        (_T + "test_push.py::test_units_a_channel_sold_unseen_are_not_put_back_on_sale",),
+    ),
+    SafetyLine(
+        "a call repeated before the first can have landed", "core/rules/effects.py",
+        "pause = max(pause, lands)", "pause = pause + 0 * lands",
+        (_T + "test_shipping_traps.py::test_a_call_that_lands_after_its_deadline_is_not_made_again_before",),
     ),
 )  # fmt: skip

@@ -184,8 +184,8 @@ class Intake:
             self._bell_again = True
 
     async def _ring_bell(self) -> None:
-        await reach("intake.answered")
         try:
+            await reach("intake.answered")
             async with asyncio.timeout(RING_S):
                 await self._ring("drain")
         except Exception:  # noqa: BLE001 - the workers' own polling finds the work
