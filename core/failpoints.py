@@ -1,6 +1,7 @@
 """Named instants at which a test ends, halts, breaks or delays this process. Nothing happens unless one is armed.
 
-Every instant between two durable states of the hub has a name here; `fairway chaos --exhaustive` goes through them.
+The instants between two durable states of intake, drain, levelling, leases, calls, pulls and reconcile have names here.
+What a person asks for by command (counts, shipments, linking) has none yet.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ import pytest
 
 from connectors import discover
 from console.servers import Servers, run_servers
-from console.servers.memory import in_memory
+from console.servers.memory import throwaway
 from core.connector import Connector
 from core.hub import Hub, open_hub
 from core.net import Send
@@ -67,8 +66,8 @@ class TestClock:
 def servers() -> Iterator[Servers]:
     # Not below pytest's own directory: that one is private, and as root PostgreSQL runs as another user.
     with (
-        tempfile.TemporaryDirectory(prefix="fairway-tests-", dir=in_memory()) as directory,
-        run_servers(Path(directory), log=print) as running,
+        throwaway("fairway-tests-") as directory,
+        run_servers(directory, log=print) as running,
     ):
         yield running
 

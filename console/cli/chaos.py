@@ -40,13 +40,18 @@ def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, sabotage:
     off, slowed down, their clocks set wrong, their disk full; webhooks come five times, shuffled, a day late or never, and
     a fifth of all answers is lost. Exit 0 only when no order is lost, nothing happened twice and every count is right.
     """
+    if sabotage:
+        caught = run(spoil())
+        if as_json:
+            print_json(caught)
+        else:
+            print_caught(caught)
+        return 0 if caught["passed"] else 1
     directory = Path(tempfile.mkdtemp(prefix="fairway-chaos-"))
     directory.chmod(0o711)
     done = False
     try:
-        numbers = run(
-            spoil(directory) if sabotage else (recover if recovery else strike)(directory, seed, minutes)
-        )
+        numbers = run((recover if recovery else strike)(directory, seed, minutes))
         done = bool(numbers["passed"])
     finally:
         if keep or not done:
@@ -55,12 +60,10 @@ def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, sabotage:
             shutil.rmtree(directory, ignore_errors=True)
     if as_json:
         print_json(numbers)
-    elif sabotage:
-        print_caught(numbers)
     elif recovery:
         print_figures(numbers)
     else:
         print_numbers(numbers)
-    if not done and not recovery and not sabotage:
+    if not done and not recovery:
         explain(numbers)
     return 0 if done else 1

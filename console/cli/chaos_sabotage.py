@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from console.cli.show import print_table
 
 
-async def spoil(_directory: Path) -> dict[str, Any]:
+async def spoil() -> dict[str, Any]:
     from console.chaos.sabotage import sabotage
     from console.cli.demo import Progressing
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
 from console.cli.show import print_json, print_table, run
-from console.servers.memory import in_memory
+from console.servers.memory import throwaway
 from core.errors import UsageProblem
 
 SCENARIOS = {
@@ -41,13 +39,8 @@ def scenario(name: str | None, seed: int, orders: int | None, as_json: bool) -> 
         return 0
     if name not in SCENARIOS:
         raise UsageProblem(f"There is no scenario {name!r}.", fix=f"There is {', '.join(SCENARIOS)}.")
-    # In memory: it is simulated time that counts, and a database for each policy is above all many files.
-    directory = Path(tempfile.mkdtemp(prefix="fairway-scenario-", dir=in_memory()))
-    directory.chmod(0o711)
-    try:
+    with throwaway("fairway-scenario-") as directory:
         found = run(_live(directory, seed, orders))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
     if as_json:
         print_json(found)
     else:

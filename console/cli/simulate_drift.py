@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
 from console.cli.show import print_json, print_table, run
+from console.servers.memory import throwaway
 
 COLUMNS = ("class", "injected", "found", "classified_right", "healed", "heal_p95_s")
 
@@ -27,12 +26,8 @@ def drift(seed: int, drifts: int, as_json: bool) -> int:
     While orders are on their way, the shops are read back once. Every drift has to be found, 95 of 100 called what they
     are, 95 of 100 healed within five simulated minutes, and nothing healed that was none. Exit code 0 only then.
     """
-    directory = Path(tempfile.mkdtemp(prefix="fairway-simulation-"))
-    directory.chmod(0o711)
-    try:
+    with throwaway("fairway-simulation-") as directory:
         found = run(_simulate(directory, seed, drifts))
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
     if as_json:
         print_json(found)
     else:

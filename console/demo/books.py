@@ -33,6 +33,24 @@ class Verdict:
     duplicate_effects: int = 0
     wrong_states: int = 0
 
+    def figures(self) -> dict[str, Any]:
+        """What every story that is told of these books says of them."""
+        return {
+            "orders": self.numbers["orders"],
+            "parked": self.numbers["parked"],
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "duplicate_effects": self.duplicate_effects,
+            "tracking_pushes": self.tracking_pushes,
+            "tracking_missing": self.tracking_missing,
+            "oversold": self.oversold,
+            "oversold_explained": self.explained,
+            "wrong_levels": len(self.wrong),
+            "wrong": self.wrong[:20],
+            "invariants_violated": sum(self.numbers["violations"].values()),
+            "violations": self.numbers["violations"],
+        }
+
     @property
     def passed(self) -> bool:
         return (

@@ -22,9 +22,9 @@ class Standing:
     """A listing at one channel location as it stands before it is levelled.
 
     *possible* are the most units (of the listing) whose orders may still come from it; *weight* is how fast it sells;
-    *told* is false where its channel cannot be told anything, so that it may go on selling what it shows. *paused*
-    is true where that will pass, or somebody will see to it; *aside* are units of the variant that are kept for it until
-    then (`core.rules.untold`).
+    *told* is false where nothing is to be written to it, so that it may go on selling what it shows. *paused* is true
+    where it is to be told and cannot be for a time; *aside* are units of the variant that are kept for it until it can
+    (`core.rules.untold`).
     """
 
     key: LevelKey
