@@ -227,12 +227,7 @@ async def match_by_hand(
     tx: Connection, merchant_id: int, rows: Sequence[tuple[int, str, str, int]], now: datetime
 ) -> int:
     """A merchant's own matches: (connection, channel item, variant SKU, units). Returns how many listings it met."""
-    await tx.execute(
-        """INSERT INTO variants (merchant_id, sku) SELECT DISTINCT $1::bigint, s FROM unnest($2::text[]) AS k (s)
-           ON CONFLICT (merchant_id, sku) DO NOTHING""",
-        merchant_id,
-        [row[2] for row in rows],
-    )
+    await _make_variants(tx, merchant_id, [row[2] for row in rows])
     found = await tx.fetch(
         """UPDATE listings l SET variant_id = v.variant_id, units = r.u, matched_by = 'merchant'
            FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[]) AS r (c, i, s, u)
@@ -258,15 +253,21 @@ async def match_by_hand(
 
 async def put_variants(tx: Connection, merchant_id: int, skus: Sequence[str]) -> dict[str, int]:
     """The ids of SKUs, made where new."""
-    await tx.execute(
-        """INSERT INTO variants (merchant_id, sku) SELECT DISTINCT $1::bigint, s FROM unnest($2::text[]) AS k (s)
-           ON CONFLICT (merchant_id, sku) DO NOTHING""",
-        merchant_id,
-        skus,
-    )
+    await _make_variants(tx, merchant_id, skus)
     rows = await tx.fetch(
         "SELECT sku, variant_id FROM variants WHERE merchant_id = $1 AND sku = ANY ($2::text[])",
         merchant_id,
         skus,
     )
     return {row["sku"]: row["variant_id"] for row in rows}
+
+
+async def _make_variants(tx: Connection, merchant_id: int, skus: Sequence[str]) -> None:
+    """In the order of their SKUs, as `match_by_sku` makes them: two who make the same ones wait for each other."""
+    await tx.execute(
+        """INSERT INTO variants (merchant_id, sku)
+           SELECT $1, s FROM (SELECT DISTINCT s FROM unnest($2::text[]) AS k (s)) AS wanted ORDER BY s
+           ON CONFLICT (merchant_id, sku) DO NOTHING""",
+        merchant_id,
+        skus,
+    )

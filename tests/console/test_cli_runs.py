@@ -258,10 +258,15 @@ async def test_following_outlives_a_database_that_is_killed(
         try:
             await insert("before")
             before = await next_message(process)
+            assert process.stderr is not None
+            noticed = asyncio.create_task(process.stderr.readline())
+            for _ in range(300):  # killed once it may be back before anybody looks
+                postgres.kill()
+                if (await asyncio.wait([noticed], timeout=0.1))[0]:
+                    break
+            told = [await asyncio.wait_for(noticed, 1)]
             lives = postgres.times_ready
             postgres.kill()
-            assert process.stderr is not None
-            told = [await asyncio.wait_for(process.stderr.readline(), 30)]
             await asyncio.to_thread(postgres.wait_ready, after=lives)
             await insert("after")
             after = await next_message(process)
