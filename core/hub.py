@@ -89,6 +89,15 @@ class Hub:
             raise FairwayError(f"There is no channel {slug!r} here.", fix="See `fairway channels`.")
         return connector
 
+    @property
+    def blind_channels(self) -> frozenset[str]:
+        """Channels whose count is written without comparing, so that a write may wipe a sale out."""
+        return frozenset(
+            slug
+            for slug, connector in self.registry.items()
+            if "stock" in connector.manifest.capabilities and not connector.manifest.compare_and_set
+        )
+
     async def line(self, tx: Connection, linked: Linked) -> Line:
         """An open line to the account, with its tokens."""
         if self.settings.outbound is None:

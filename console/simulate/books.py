@@ -43,6 +43,8 @@ class Listing:
         "strict",
         "tried_at",
         "unseen_at",
+        "unsure",
+        "unsure_at",
     )
 
     def __init__(self, item: Item, channel: int) -> None:
@@ -65,6 +67,7 @@ class Listing:
         self.late: int | None = None  # what a try that was given up on may still write
         self.late_until = 0.0
         self.tried_at = 0.0
+        self.unsure, self.unsure_at = 0, 0.0  # units its last write may have put back on sale
         self.pace, self.pace_at = 0.0, EPOCH
         self.desired = 0
         self.seq = 0

@@ -51,6 +51,7 @@ class Run:
         ]
         self.queue: list[tuple[float, int, Then, object]] = []
         self.number = count()
+        self.written: list[dict[Listing, None]] = [{} for _ in channels]  # blind, since the last pulls
         self.missing: list[dict[Listing, None]] = [{} for _ in channels]  # listings with unseen units
 
     def later(self, at: float, then: Then, what: object) -> None:
@@ -175,6 +176,11 @@ class Run:
                 or not listing.level.settled(desired)
                 or (listing.strict and listing.possible > max(desired, _believed(listing)))
             ):
+                if not listing.lost:
+                    listing.next_at = now
+                self.pushers[listing.channel].wish(listing, now)
+            elif listing.late is not None and listing.late_until > now:
+                listing.next_at = listing.late_until  # it may show another number by then
                 self.pushers[listing.channel].wish(listing, now)
             else:
                 self.pushers[listing.channel].waiting.pop(listing, None)
@@ -184,12 +190,20 @@ class Run:
         self.policy.told(listing, now)
         if listing.level.unseen:
             self.missing[listing.channel][listing] = None
+        if listing.unsure:
+            self.written[listing.channel][listing] = None
         if freed:
             self.dirty(listing.item, now)
 
     def pull(self, now: float, place: int) -> None:
         """Orders asked for have come; units missing since well before it are given up: there is no order for them."""
-        missing = self.missing[place]
+        missing, written = self.missing[place], self.written[place]
+        sure = now - self.channels[place].visible_after_s - UNSEEN_PATIENCE_S
+        for listing in [each for each in written if each.unsure_at < sure and each.maybe is None]:
+            del written[listing]
+            listing.unsure = 0
+            if listing.strict:
+                self.dirty(listing.item, now)
         since = now - PULL_EVERY_S - self.channels[place].visible_after_s - UNSEEN_PATIENCE_S
         for listing in [each for each in missing if not each.level.unseen]:
             del missing[listing]

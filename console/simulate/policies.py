@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from console.simulate.books import EPOCH, Item, Listing
+from console.simulate.channels import Channel
 from core.rules.levelling import pace_now
 from core.rules.offers import ListingRule, Mode, offer
-from core.rules.quotas import QuotaLevel, grant
+from core.rules.quotas import BLIND, QuotaLevel, grant
 
 
 class Policy(Protocol):
@@ -26,8 +28,9 @@ class Policy(Protocol):
 class Ruled:
     """All listings under one rule: pooled with a buffer, strict, or strict below so many units."""
 
-    def __init__(self, rule: ListingRule) -> None:
+    def __init__(self, rule: ListingRule, channels: Sequence[Channel]) -> None:
         self.rule = rule
+        self.blind = [0 if channel.compares else BLIND for channel in channels]
         self.offers: dict[int, int] = {}  # free -> what a pooled listing may sell
 
     def wishes(self, item: Item, now: float) -> list[int]:
@@ -49,6 +52,9 @@ class Ruled:
                     listing.possible,
                     1 + pace_now(listing.pace, listing.pace_at, at),
                     limit,
+                    shows=(listing.level.predicted or 0) + listing.level.unseen,
+                    blind=self.blind[listing.channel],
+                    unsure=listing.unsure,
                 )
                 for listing in item.listings
             ],
@@ -64,13 +70,13 @@ class Ruled:
         return []
 
 
-def pooled(buffer: int = 0) -> Ruled:
-    return Ruled(ListingRule(buffer=buffer))
+def pooled(channels: Sequence[Channel], buffer: int = 0) -> Ruled:
+    return Ruled(ListingRule(buffer=buffer), channels)
 
 
-def strict() -> Ruled:
-    return Ruled(ListingRule(mode=Mode.STRICT))
+def strict(channels: Sequence[Channel]) -> Ruled:
+    return Ruled(ListingRule(mode=Mode.STRICT), channels)
 
 
-def pooled_then_strict(below: int) -> Ruled:
-    return Ruled(ListingRule(strict_below=below))
+def pooled_then_strict(channels: Sequence[Channel], below: int) -> Ruled:
+    return Ruled(ListingRule(strict_below=below), channels)

@@ -14,7 +14,8 @@ from console.simulate.books import Books, Listing
 from console.simulate.channels import CALL_DEADLINE_S, Channel
 from core.errors import ChannelError, ErrorCode
 from core.rules.backoff import pause_after
-from core.rules.stock import LONGEST_CALL, Level, after_own_count, quantity_to_write
+from core.rules.quotas import BLIND
+from core.rules.stock import LONGEST_CALL, Level, after_own_count, most_shown, quantity_to_write
 
 LATE = 0.25  # part of the writes without an answer that had their effect only after everybody had given up. Assumed
 ROUNDS = 5  # times a compared value may be stale, as in the connector
@@ -51,6 +52,7 @@ class Row:
         "late",
         "listing",
         "maybe",
+        "most",
         "possible",
         "quantity",
         "round",
@@ -72,18 +74,27 @@ class Row:
         self.heard = listing.heard
         self.sold = listing.sold  # when its count was last read
         self.compare = before.predicted
-        self.maybe, self.unseen, self.quantity = listing.maybe, 0, self.wanted
+        self.maybe, self.most, self.unseen, self.quantity = (
+            listing.maybe,
+            before.predicted or 0,
+            0,
+            self.wanted,
+        )
         self.round = 1
         self.done = False
         self.late = False  # it had its effect when everybody had given up
         self.attempt = [now, now + LONGEST_CALL_S]
         listing.attempts.append(self.attempt)
-        if listing.maybe is not None:
-            still = (listing.late or 0) if listing.late_until > now else 0
-            # As the store has it: of a strict listing the last try counts as if it could still come about.
-            sent = now if listing.strict else listing.tried_at
-            listing.late = max(listing.maybe, still)
-            listing.late_until = max(listing.late_until, sent + LONGEST_CALL_S)
+        unanswered = listing.maybe if listing.lost else None  # otherwise it is only looked at again
+        if unanswered is not None:
+            still = (listing.late or 0) if listing.strict or listing.late_until > now else 0
+            listing.late = max(unanswered, still)
+            listing.late_until = max(listing.late_until, listing.tried_at + LONGEST_CALL_S)
+        if listing.strict:
+            late = listing.late if listing.lost or listing.late_until > now else None
+            self.maybe, self.most = None, most_shown(self.most, unanswered, late)
+            self.unseen = self.most - (before.predicted or 0)
+            self.quantity = max(0, self.wanted - self.unseen)
         listing.tried_at = now
         listing.maybe = self.wanted
 
@@ -92,10 +103,13 @@ class Row:
         listing = self.listing
         self.compare = listing.shown
         self.sold = listing.sold
-        self.quantity, self.unseen = quantity_to_write(
-            self.wanted, self.before.predicted or 0, listing.shown, self.maybe
-        )
+        self.quantity, self.unseen = quantity_to_write(self.wanted, self.most, listing.shown, self.maybe)
         self.done = self.quantity == listing.shown
+
+    def was_blind(self, now: float, shown: int) -> None:
+        """What was sold of the units *shown* since they were read may be on sale again."""
+        if shown > 0:
+            self.listing.unsure, self.listing.unsure_at = min(BLIND, shown), now
 
 
 Rows = list[Row]
@@ -121,13 +135,19 @@ class Pusher:
             self.busy = True
             self.world.later(now + COMMIT_S, self.claim, None)
 
+    def wake(self, now: float, _: object = None) -> None:
+        """What had to wait may be told, unless that has begun already."""
+        if not self.busy:
+            self.busy = True
+            self.claim(now)
+
     def claim(self, now: float, _: object = None) -> None:
         """Take the most urgent listings and call."""
         ready = [listing for listing in self.waiting if listing.next_at <= now]
         if not ready:
-            self.busy = bool(self.waiting)
-            if self.busy:
-                self.world.later(min(listing.next_at for listing in self.waiting), self.claim, None)
+            self.busy = False
+            if self.waiting:
+                self.world.later(min(listing.next_at for listing in self.waiting), self.wake, None)
             return
         batch = self.channel.batch
         if len(ready) > batch:
@@ -196,9 +216,14 @@ class Pusher:
                 meanwhile > 0 and not self.channel.compares
             )  # the write may have wiped them out: look again
             late = listing.late if listing.late_until > now and not self.channel.compares else None
+            if late is not None:
+                late = max(0, late - max(0, row.most - max(row.before.predicted or 0, row.most - row.unseen)))
+            listing.late = late
             listing.level = level
             listing.maybe = row.quantity if blind else None
             listing.confirmed = row.quantity
+            if not self.channel.compares and not row.done:
+                row.was_blind(now, row.most - row.unseen)
             listing.possible = level.unseen + max(
                 0,
                 shows,
@@ -210,7 +235,7 @@ class Pusher:
             row.attempt[1] = now
             if blind or not level.settled(listing.desired):
                 self.waiting[listing] = None
-            elif late is not None and late != shows:
+            elif late is not None:
                 self.waiting[listing] = None
                 listing.next_at = listing.late_until
             else:
@@ -223,6 +248,8 @@ class Pusher:
     def fail(self, now: float, rows: Rows) -> None:
         """No answer: it may have happened or not. The whole line waits, longer each time."""
         for row in rows:
+            if not self.channel.compares:
+                row.was_blind(now + LONGEST_CALL_S, row.most)
             row.listing.lost = True
             row.listing.next_at = now + ROW_PAUSE_S
             row.attempt[1] = now

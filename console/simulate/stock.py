@@ -23,9 +23,9 @@ Tell = Callable[[str, float], None]
 STRICT_BELOW = 5
 POLICIES: dict[str, Callable[[Sequence[Channel]], Policy]] = {
     "lag_aware": LagAware,
-    "pooled": lambda _: pooled(),
-    "strict": lambda _: strict(),
-    "pooled_then_strict": lambda _: pooled_then_strict(STRICT_BELOW),
+    "pooled": pooled,
+    "strict": strict,
+    "pooled_then_strict": lambda channels: pooled_then_strict(channels, STRICT_BELOW),
 }
 
 
@@ -151,7 +151,9 @@ def play(plan: Plan, task: Task) -> tuple[Books, float]:
     begun = time.process_time()
     seed = f"{plan.seed}/{task.week}"
     world = _world(replace(plan, seed=0), seed)
-    policy: Policy = pooled(task.buffer) if task.buffer is not None else POLICIES[task.policy](CHANNELS)
+    policy: Policy = (
+        pooled(CHANNELS, task.buffer) if task.buffer is not None else POLICIES[task.policy](CHANNELS)
+    )
     books = Run(world, CHANNELS, policy, seed=seed, replies_lost=plan.replies_lost).play()
     return books, time.process_time() - begun
 

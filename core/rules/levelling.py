@@ -24,7 +24,7 @@ class Standing:
     *possible* are the most units (of the listing) whose orders may still come from it; *weight* is how fast it sells;
     *told* is false where nothing is to be written to it, so that it may go on selling what it shows. *paused* is true
     where it is to be told and cannot be for a time; *aside* are units of the variant that are kept for it until it can
-    (`core.rules.untold`).
+    (`core.rules.untold`). *shows*, *blind* and *unsure* are those of `core.rules.quotas.QuotaLevel`.
     """
 
     key: LevelKey
@@ -37,6 +37,9 @@ class Standing:
     told: bool = True
     paused: bool = False
     aside: int = 0
+    shows: int | None = None
+    blind: int = 0
+    unsure: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,9 @@ def _quotas(group: Sequence[Standing], goods: Goods, now: datetime) -> list[Wish
             limit=wish.quantity if standing.told else standing.possible,
             minimum=(standing.rule.minimum or 0) if standing.told else 0,
             units=standing.units,
+            shows=standing.shows,
+            blind=standing.blind,
+            unsure=standing.unsure,
         )
         for standing, wish in zip(group, alone, strict=True)
     ]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 TOLERATED = (
     4  # a quota stays while it is beyond its share by at most a quarter of itself: every move is two writes
 )
+# Units that a channel may sell between our reading its count and our writing it, so that they are on sale again.
+BLIND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,10 @@ class QuotaLevel:
 
     *possible* is the most it may be showing, in its own units; *units* of the variant are in one of them. *weight*
     says how fast it sells beside the others. It gets at most *limit* (None: no limit), and nothing rather than fewer
-    than *minimum*.
+    than *minimum*. *shows* is what it shows and has sold unseen, as far as we know (None: what is possible).
+
+    Of a channel that does not compare before it sets, *blind* units may be put back on sale by a write, and *unsure*
+    ones may have been by the last, until all orders from before it have come.
     """
 
     key: Hashable
@@ -29,6 +34,19 @@ class QuotaLevel:
     limit: int | None = None
     minimum: int = 0
     units: int = 1
+    shows: int | None = None
+    blind: int = 0
+    unsure: int = 0
+
+    @property
+    def surely(self) -> int:
+        """What it shows at the most, if it shows what we believe."""
+        return self.possible if self.shows is None else min(self.possible, self.shows)
+
+    @property
+    def risk(self) -> int:
+        """Units a write may put back on sale: none where it shows nothing."""
+        return self.blind if self.possible else 0
 
 
 def share(free: int, levels: Sequence[QuotaLevel]) -> list[int]:
@@ -122,16 +140,17 @@ def grant(free: int, levels: Sequence[QuotaLevel]) -> list[int]:
         if level.possible == 0
     )
     granted = _lowered(levels, targets, room, wanted)
+    room -= sum(level.unsure * level.units for level in levels)
     # Those that show nothing first, then the fastest.
     for place in sorted(
         range(len(levels)),
         key=lambda place: (levels[place].possible > 0, -levels[place].weight, place),
     ):
         level = levels[place]
-        more = min(targets[place] - level.possible, max(0, room) // level.units)
+        more = min(targets[place] - level.possible, max(0, room) // level.units - level.risk)
         if more > 0:
             granted[place] = level.possible + more
-            room -= more * level.units
+            room -= (more + level.risk) * level.units
     return granted
 
 
@@ -139,18 +158,24 @@ def _lowered(levels: Sequence[QuotaLevel], targets: Sequence[int], room: int, wa
     """Every level at its target or where it is: lowered are those far beyond their part, and as many more as it
     takes to serve levels that show nothing (*wanted* units) or to come back to what is free.
     """
-    granted = [level.possible for level in levels]
+    # Where more is possible than is free, nobody is told to show more than it does.
+    granted = [level.possible if room >= 0 else level.surely for level in levels]
     missing = wanted - room
     beyond = sorted(
         (place for place in range(len(levels)) if levels[place].possible > targets[place]),
-        key=lambda place: (targets[place] - levels[place].possible, levels[place].weight, place),
+        key=lambda place: (
+            levels[place].risk,
+            targets[place] - levels[place].possible,
+            levels[place].weight,
+            place,
+        ),
     )
     for place in beyond:
         level = levels[place]
         excess = level.possible - targets[place]
         may_not = level.possible > _allowed(level)
-        if missing > 0 or may_not or excess > max(1, level.possible // TOLERATED):
-            granted[place] = targets[place]
+        if missing > 0 or may_not or excess > max(1, level.possible // TOLERATED, level.risk):
+            granted[place] = max(0, min(targets[place], granted[place] - level.risk))
             missing -= excess * level.units
     return granted
 

@@ -64,22 +64,24 @@ def grant_pools(pools: Sequence[Pool], levels: Sequence[QuotaLevel]) -> list[int
     """What each of *levels* may sell now, in their order: as `core.rules.quotas.grant`, within all *pools*."""
     targets = share_pools(pools, levels)
     possible = [level.possible for level in levels]
-    granted = list(possible)
-    crowded = not _fits(pools, levels, possible) or any(
-        target > 0 and level.possible == 0 for target, level in zip(targets, levels, strict=True)
-    )
+    crowded = not _fits(pools, levels, possible)
+    granted = [level.surely if crowded else level.possible for level in levels]
+    crowded |= any(target > 0 and level.possible == 0 for target, level in zip(targets, levels, strict=True))
     for place, level in enumerate(levels):
         excess = level.possible - targets[place]
         beyond = level.limit is not None and level.possible > level.limit
-        if excess > 0 and (crowded or beyond or excess > max(1, level.possible // 4)):
-            granted[place] = targets[place]
-    held = list(possible)  # what may be shown whatever is lost: grants come on top
+        if excess > 0 and (crowded or beyond or excess > max(1, level.possible // 4, level.risk)):
+            granted[place] = max(0, min(targets[place], granted[place] - level.risk))
+    # What may be shown whatever is lost: grants come on top.
+    held = [level.possible + level.unsure for level in levels]
     for place in sorted(
         range(len(levels)), key=lambda place: (possible[place] > 0, -levels[place].weight, place)
     ):
-        more = _most_more(pools, levels, held, place, targets[place] - possible[place])
+        risk, wanted = levels[place].risk, targets[place] - possible[place]
+        more = _most_more(pools, levels, held, place, wanted + risk) - risk if wanted > 0 else 0
         if more > 0:
-            granted[place] = held[place] = possible[place] + more
+            granted[place] = possible[place] + more
+            held[place] += more + risk
     return granted
 
 

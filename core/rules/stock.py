@@ -32,6 +32,18 @@ def quantity_to_write(
     return max(0, desired - unseen), unseen
 
 
+def most_shown(predicted: int, maybe: int | None = None, late: int | None = None) -> int:
+    """The most a channel may show by itself: what it should, what a try without an answer may have written, or what
+    an earlier one may still write (*late*).
+
+    A strict listing takes this for *predicted*: what is missing of it may have been sold, whichever of them was true.
+
+    >>> quantity_to_write(desired=64, predicted=most_shown(52, maybe=60), live=59)
+    (63, 1)
+    """
+    return max([predicted, *(one for one in (maybe, late) if one is not None)])
+
+
 def desired_level(free: int, buffer: int = 0) -> int:
     """What a pooled listing may sell: everything free but the buffer, never below zero."""
     return max(0, free - buffer)

@@ -82,9 +82,10 @@ async def add_unexplained(tx: Connection, merchant_id: int, connection_id: int, 
         """INSERT INTO drifts (merchant_id, connection_id, listing_id, channel_location_id, kind, status, units, expected,
              live, own_sales, since, found_at, looked_at, words)
            SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, 'unseen_order', 'watching',
-             -ll.unseen, ll.predicted + ll.unseen, ll.predicted, ll.own_sales, ll.confirmed_at, ll.unseen_at, ll.unseen_at,
+             ll.assumed - ll.unseen, ll.predicted + ll.unseen - ll.assumed, ll.predicted, ll.own_sales, ll.confirmed_at,
+             ll.unseen_at, ll.unseen_at,
              'a write found units missing there'
-           FROM listing_levels ll WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.unseen > 0
+           FROM listing_levels ll WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.unseen > ll.assumed
              AND ll.unseen_at <= $3 AND ll.variant_id IS NOT NULL
            ORDER BY ll.listing_id, ll.channel_location_id
            ON CONFLICT (merchant_id, connection_id, listing_id, channel_location_id) WHERE closed_at IS NULL DO NOTHING""",

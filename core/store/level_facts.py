@@ -15,7 +15,7 @@ async def levels_of(tx: Connection, variants: Pairs) -> list[Row]:
     return await tx.fetch(
         """SELECT ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id, ll.variant_id,
              ll.desired AS before, ll.predicted, ll.unseen, ll.unshipped, ll.maybe, ll.possible, ll.strict, ll.pace,
-             ll.pace_at, ll.parked_at
+             ll.pace_at, ll.parked_at, ll.unsure
            FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, variant_id)
            JOIN listing_levels ll USING (merchant_id, variant_id)
            ORDER BY ll.merchant_id, ll.connection_id, ll.listing_id, ll.channel_location_id""",
@@ -38,13 +38,14 @@ async def units_of(tx: Connection, variants: Pairs) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """A location of a channel: the *locations* behind it, and whether the channel may be *told* anything. *paused*: it
+    """A location of a *channel*: the *locations* behind it, and whether the channel may be *told* anything. *paused*: it
     may, but does not accept our credentials.
     """
 
     locations: tuple[int, ...]
     told: bool
     paused: bool = False
+    channel: str = ""
 
 
 async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, int, str], Outlet]:
@@ -53,7 +54,7 @@ async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, i
         """SELECT cl.merchant_id, cl.connection_id, cl.channel_location_id,
              array_agg(cl.location_id ORDER BY cl.location_id) AS behind,
              bool_and(c.push_stock AND c.status <> 'disconnected') AS told,
-             bool_and(c.push_stock AND c.status = 'reauth_required') AS paused
+             bool_and(c.push_stock AND c.status = 'reauth_required') AS paused, min(c.channel) AS channel
            FROM connections c JOIN connection_locations cl USING (merchant_id, connection_id)
            WHERE c.merchant_id = ANY ($1::bigint[]) GROUP BY 1, 2, 3
            -- What a channel counts itself it is not told.
@@ -64,7 +65,7 @@ async def outlets(tx: Connection, merchants: Iterable[int]) -> dict[tuple[int, i
     )
     return {
         (row["merchant_id"], row["connection_id"], row["channel_location_id"]): Outlet(
-            tuple(row["behind"]), row["told"], row["paused"]
+            tuple(row["behind"]), row["told"], row["paused"], row["channel"]
         )
         for row in rows
     }

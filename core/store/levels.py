@@ -44,22 +44,29 @@ async def put_back_dirty(tx: Connection, marks: Mapping[tuple[int, int], bool], 
     )
 
 
+# What was given up on may still write another number, or have written it since.
+_TO_LOOK = "coalesce(ll.late_until > {now} AND (ll.strict OR ll.late <> ll.predicted), false)"
+_TO_TELL = """(ll.predicted IS NULL OR ll.predicted <> greatest(0, r.q + ll.unshipped - ll.unseen)
+               OR ll.maybe IS NOT NULL OR (r.s AND ll.possible > r.q))"""
+
+
 async def put_desired(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
     """Set wishes; a level is pending unless the channel will show the wish by itself.
 
     From here on a channel may sell what it is granted. A strict level that may sell more than it should is pending
     until its channel has said what it shows. A wish that has changed is tried though its level was parked.
     """
+    to_look = _TO_LOOK.format(now="$6::timestamptz")
     await tx.execute(
-        """UPDATE listing_levels ll SET desired = r.q,
+        f"""UPDATE listing_levels ll SET desired = r.q,
              desired_seq = ll.desired_seq + (ll.desired IS DISTINCT FROM r.q)::int,
              desired_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN $6::timestamptz ELSE ll.desired_at END,
              possible = greatest(ll.possible, r.q), strict = r.s, ahead = r.a, stopped = r.st, frozen = r.f,
              wave = CASE WHEN NOT r.sold OR ll.wave = r.w THEN r.w END,
              parked_at = CASE WHEN ll.desired IS DISTINCT FROM r.q THEN NULL ELSE ll.parked_at END,
-             next_at = CASE WHEN ll.failures = 0 THEN '-infinity' ELSE ll.next_at END,
-             pending = ll.predicted IS NULL OR ll.predicted <> greatest(0, r.q + ll.unshipped - ll.unseen)
-               OR ll.maybe IS NOT NULL OR (r.s AND ll.possible > r.q)
+             next_at = CASE WHEN ll.failures > 0 THEN ll.next_at WHEN {to_look} AND NOT {_TO_TELL} THEN ll.late_until
+               ELSE '-infinity' END,
+             pending = {_TO_TELL} OR {to_look}
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $7::boolean[], $8::int[],
              $9::boolean[], $10::boolean[], $11::text[], $12::boolean[]) AS r (m, c, l, loc, q, s, a, st, f, w, sold)
            WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
@@ -130,6 +137,7 @@ async def count_own(tx: Connection, rows: Sequence[dict[str, Any]], now: datetim
     await tx.execute(
         f"""UPDATE listing_levels ll SET own_sales = ll.own_sales + r.q, unshipped = greatest(0, ll.unshipped + r.u),
              unseen = ll.unseen - greatest(0, least(ll.unseen, r.q)),
+             assumed = least(ll.assumed, ll.unseen - greatest(0, least(ll.unseen, r.q))),
              predicted = ll.predicted - (r.q - greatest(0, least(ll.unseen, r.q))), maybe = coalesce(ll.maybe, r.y),
              possible = greatest(0, ll.possible - r.q - r.u,
                r.y - greatest(0, ll.unshipped + r.u) + ll.unseen - greatest(0, least(ll.unseen, r.q))),
@@ -148,9 +156,8 @@ async def count_own(tx: Connection, rows: Sequence[dict[str, Any]], now: datetim
     )
 
 
-# Until when the last try, if it had no answer, may come about. In a strict listing it counts as if it still could:
-# whether it came before what was sold since is not known.
-_LANDS_BY = f"(CASE WHEN ll.strict THEN $5::timestamptz ELSE ll.tried_at END + {_LANDS})"
+# We only look again, since a sale may have been wiped out: no try is without an answer.
+_ANSWERED = "coalesce(ll.maybe = ll.confirmed AND ll.confirmed_at >= ll.tried_at, false)"
 
 
 async def claim(
@@ -168,11 +175,14 @@ async def claim(
 
     First what a person stopped, then what goes down, then what goes up; of those the scarcest, of those what sells
     fastest. *maybe* becomes the value about to be written, and the row returns what it was before: a value means that
-    the last try never got its answer, and may yet come about for a while.
+    the last try never got its answer, and may yet come about for a while, or that it was *answered* and a sale may have
+    been wiped out. *late* is the most that one before it may have written, or may still write.
     """
     rows = await tx.fetch(
-        """SELECT ll.listing_id, ll.channel_location_id, ll.variant_id, ll.desired, ll.desired_seq, ll.predicted,
-             ll.unseen, ll.unshipped, ll.maybe, ll.own_sales, ll.confirmed_at, ll.strict, ll.possible, l.channel_stock_id
+        f"""SELECT ll.listing_id, ll.channel_location_id, ll.variant_id, ll.desired, ll.desired_seq, ll.predicted,
+             ll.unseen, ll.unshipped, ll.maybe, ll.own_sales, ll.confirmed_at, ll.strict, ll.possible, l.channel_stock_id,
+             {_ANSWERED} AS answered,
+             CASE WHEN (ll.maybe IS NOT NULL AND NOT {_ANSWERED}) OR ll.late_until > $4 THEN ll.late END AS late
            FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.pending AND ll.next_at <= $4
              AND ll.desired IS NOT NULL AND l.tracked AND NOT l.bundle
@@ -192,9 +202,10 @@ async def claim(
     await tx.execute(
         f"""UPDATE listing_levels ll SET maybe = greatest(0, ll.desired + ll.unshipped - ll.unseen),
              tried_at = $5::timestamptz,
-             late = CASE WHEN ll.maybe IS NULL THEN ll.late
-               ELSE greatest(ll.maybe, CASE WHEN ll.late_until > $5::timestamptz THEN ll.late END) END,
-             late_until = CASE WHEN ll.maybe IS NULL THEN ll.late_until ELSE greatest(ll.late_until, {_LANDS_BY}) END
+             late = CASE WHEN ll.maybe IS NULL OR {_ANSWERED} THEN ll.late
+               ELSE greatest(ll.maybe, CASE WHEN ll.strict OR ll.late_until > $5::timestamptz THEN ll.late END) END,
+             late_until = CASE WHEN ll.maybe IS NULL OR {_ANSWERED} THEN ll.late_until
+               ELSE greatest(ll.late_until, ll.tried_at + {_LANDS}) END
            FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
@@ -230,7 +241,7 @@ _SHOWS = f"(r.w - ({_LOWERED} - {_KNOWN}))"
 # What its number says of units whose orders may still come: it may include unshipped ones, and misses unseen ones.
 _MORE = f"(r.u - {_KNOWN} - ll.unshipped)"
 # An earlier try without an answer may still write another number, where the channel does not compare.
-_LATE = f"(NOT $11 AND ll.late IS NOT NULL AND ll.late_until > $8::timestamptz AND ll.late <> {_SHOWS})"
+_LATE = f"(NOT $11 AND ll.late IS NOT NULL AND ll.late_until > $8::timestamptz AND (ll.strict OR ll.late <> {_SHOWS}))"
 
 
 async def confirm(
@@ -247,6 +258,10 @@ async def confirm(
     What was drained while the call was under way (own_sales moved) counts first against the unseen units; where the
     channel does not *compare* before it sets, the write may have wiped it out, so we look again. What it may sell is now
     what it shows and has sold unseen, unless more was granted meanwhile.
+
+    *assumed* of the unseen units count as sold only because a try without an answer may have come about. *counted* are
+    those that would be there if an older one had, which are not counted again if it does so yet. *unsure* ones may be on
+    sale again though the channel had sold them during this call.
     """
     await tx.execute(
         f"""UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz,
@@ -257,13 +272,16 @@ async def confirm(
              predicted = {_SHOWS},
              possible = greatest(0, {_SHOWS} + {_MORE}, CASE WHEN ll.desired_seq <> r.s THEN ll.desired END,
                CASE WHEN {_LOWERED} <> 0 AND NOT $11 THEN r.w + {_MORE} END,
-               CASE WHEN {_LATE} THEN ll.late + {_MORE} END),
+               CASE WHEN {_LATE} THEN ll.late - r.co + {_MORE} END),
+             late = CASE WHEN NOT $11 AND ll.late_until > $8::timestamptz THEN greatest(0, ll.late - r.co) END,
+             assumed = least(ll.assumed + r.a, r.u - {_KNOWN}), unsure = greatest(ll.unsure, r.un),
+             unsure_at = CASE WHEN r.un + r.a > 0 THEN $8::timestamptz ELSE ll.unsure_at END,
              pending = {_SHOWS} <> greatest(0, ll.desired + ll.unshipped - (r.u - {_KNOWN}))
                OR ({_LOWERED} <> 0 AND NOT $11) OR {_LATE},
              wave = CASE WHEN ll.desired_seq <> r.s THEN ll.wave END, parked_at = NULL,
              failures = 0, error = '', next_at = CASE WHEN {_LATE} THEN ll.late_until ELSE '-infinity' END
-           FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[], $9::bigint[], $10::int[])
-             AS r (l, loc, s, w, u, o, f)
+           FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[], $9::bigint[], $10::int[],
+             $12::int[], $13::int[], $14::int[]) AS r (l, loc, s, w, u, o, f, a, co, un)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
         merchant_id,
@@ -272,6 +290,7 @@ async def confirm(
         now,
         *columns(rows, "own_sales", "fresh"),
         compares,
+        *columns(rows, "assumed", "counted", "unsure"),
     )
 
 
@@ -279,21 +298,22 @@ async def refuse(
     tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[dict[str, Any]], now: datetime
 ) -> None:
     """These were not written: *maybe* is forgotten where *sure*, the next try waits until *next_at*, or until
-    something changes where the level is *parked*.
+    something changes where the level is *parked*. *unsure* units may come to be on sale again though they were sold.
     """
     await tx.execute(
-        """UPDATE listing_levels ll SET maybe = CASE WHEN r.sure THEN r.before ELSE ll.maybe END,
-             failures = ll.failures + 1, error = r.e, next_at = r.n,
+        f"""UPDATE listing_levels ll SET maybe = CASE WHEN r.sure THEN r.before ELSE ll.maybe END,
+             failures = ll.failures + 1, error = r.e, next_at = r.n, unsure = greatest(ll.unsure, r.un),
+             unsure_at = CASE WHEN r.un > 0 THEN $9::timestamptz + {_LANDS} ELSE ll.unsure_at END,
              parked_at = CASE WHEN r.p AND ll.desired_seq = r.s THEN $9::timestamptz END
            FROM unnest($3::bigint[], $4::text[], $5::boolean[], $6::int[], $7::text[], $8::timestamptz[], $10::boolean[],
-             $11::bigint[]) AS r (l, loc, sure, before, e, n, p, s)
+             $11::bigint[], $12::int[]) AS r (l, loc, sure, before, e, n, p, s, un)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
         merchant_id,
         connection_id,
         *columns(rows, "listing_id", "channel_location_id", "sure", "maybe", "message", "next_at"),
         now,
-        *columns(rows, "parked", "desired_seq"),
+        *columns(rows, "parked", "desired_seq", "unsure"),
     )
 
 
@@ -331,3 +351,49 @@ async def next_try(tx: Connection, merchant_id: int, connection_id: int) -> date
         connection_id,
     )
     return found
+
+
+async def unsure_before(
+    tx: Connection, merchant_id: int, connection_id: int, before: datetime
+) -> list[tuple[int, int]]:
+    """(listing, variant) of levels of which nothing has been guessed since *before*, only earlier."""
+    rows = await tx.fetch(
+        """SELECT listing_id, variant_id FROM listing_levels
+           WHERE merchant_id = $1 AND connection_id = $2 AND unsure_at <= $3 AND maybe IS NULL""",
+        merchant_id,
+        connection_id,
+        before,
+    )
+    return [(row["listing_id"], row["variant_id"]) for row in rows]
+
+
+async def unsure_since(tx: Connection, merchant_id: int, connection_id: int) -> list[datetime]:
+    """When something was last guessed of each level that is not sure."""
+    rows = await tx.fetch(
+        "SELECT unsure_at FROM listing_levels WHERE merchant_id = $1 AND connection_id = $2 AND unsure_at IS NOT NULL",
+        merchant_id,
+        connection_id,
+    )
+    return [row["unsure_at"] for row in rows]
+
+
+async def be_sure(
+    tx: Connection, merchant_id: int, connection_id: int, listings: Sequence[int], before: datetime
+) -> None:
+    """All orders from before *before* have come: what these levels were only assumed to have sold by then they have not,
+    and what may have been put back on sale is counted.
+    """
+    await tx.execute(
+        """UPDATE listing_levels ll SET unseen = ll.unseen - ll.assumed, assumed = 0, unsure = 0, unsure_at = NULL,
+             unseen_at = CASE WHEN ll.unseen > ll.assumed THEN ll.unseen_at END
+           FROM (SELECT listing_id, channel_location_id FROM listing_levels
+             WHERE merchant_id = $1 AND connection_id = $2 AND listing_id = ANY ($3::bigint[]) AND unsure_at <= $4
+               AND maybe IS NULL
+             ORDER BY listing_id, channel_location_id FOR UPDATE) AS k
+           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = k.listing_id
+             AND ll.channel_location_id = k.channel_location_id""",
+        merchant_id,
+        connection_id,
+        listings,
+        before,
+    )

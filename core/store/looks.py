@@ -11,7 +11,8 @@ from core.store.reconciles import COMPARED
 
 # What `core.rules.drift.Known` is made of, with the difference that is open already.
 _LEVEL = f"""SELECT ll.listing_id, ll.channel_location_id, l.channel_stock_id, ll.variant_id, l.units AS units_each,
-    ll.desired, ll.predicted, ll.unseen, ll.unseen_at, ll.maybe, ll.own_sales, ll.own_moved_at, ll.confirmed_at,
+    ll.desired, ll.predicted, ll.unseen - ll.assumed AS unseen, ll.unseen_at, ll.maybe,
+    ll.own_sales, ll.own_moved_at, ll.confirmed_at,
     CASE WHEN l.matched_by = 'sku' THEN v.sku END AS matched_sku,
     ll.pending, ll.strict, ll.frozen,
     EXISTS (SELECT FROM dirty x WHERE x.merchant_id = ll.merchant_id AND x.variant_id = ll.variant_id) AS dirty,
@@ -81,7 +82,7 @@ async def watched(
              SELECT listing_id, channel_location_id FROM drifts
              WHERE merchant_id = $1 AND connection_id = $2 AND closed_at IS NULL
              UNION SELECT listing_id, channel_location_id FROM listing_levels
-             WHERE merchant_id = $1 AND connection_id = $2 AND unseen > 0) {only} {_ORDER} {lock_them}""",
+             WHERE merchant_id = $1 AND connection_id = $2 AND unseen > assumed) {only} {_ORDER} {lock_them}""",
         merchant_id,
         connection_id,
         *([list(locked)] if locked else []),
@@ -124,20 +125,21 @@ async def put_live(
 async def put_known(
     tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[dict[str, Any]], now: datetime
 ) -> list[Row]:
-    """What levels are known to show by now: rows of a level's key, predicted and unseen. *echoed*: its last try is known
-    to have come through, so no answer is missing any more. *booked*: the ledger has changed with it, and it is levelled
-    anew before it is told. Returns the levels' keys with whether they are *pending*.
+    """What levels are known to show by now: rows of a level's key, predicted and unseen (without what is only
+    assumed). *echoed*: its last try is known to have come through, so no answer is missing any more. *booked*: the ledger
+    has changed with it, and it is levelled anew before it is told. Returns the levels' keys with whether they are *pending*.
     """
     return await tx.fetch(
-        """UPDATE listing_levels ll SET predicted = r.p, unseen = r.u,
-             unseen_at = CASE WHEN r.u = 0 THEN NULL WHEN r.u > ll.unseen THEN $9::timestamptz ELSE ll.unseen_at END,
+        """UPDATE listing_levels ll SET predicted = r.p, unseen = r.u + ll.assumed,
+             unseen_at = CASE WHEN r.u + ll.assumed = 0 THEN NULL WHEN r.u + ll.assumed > ll.unseen THEN $9::timestamptz
+               ELSE ll.unseen_at END,
              maybe = CASE WHEN r.e THEN NULL ELSE ll.maybe END,
              confirmed = CASE WHEN r.e THEN r.p ELSE ll.confirmed END,
              confirmed_at = CASE WHEN r.e THEN $9::timestamptz ELSE ll.confirmed_at END,
-             possible = greatest(ll.possible, r.p + r.u - ll.unshipped),
-             pending = (NOT r.b AND r.p <> greatest(0, ll.desired + ll.unshipped - r.u))
+             possible = greatest(ll.possible, r.p + r.u + ll.assumed - ll.unshipped),
+             pending = (NOT r.b AND r.p <> greatest(0, ll.desired + ll.unshipped - r.u - ll.assumed))
                OR (ll.maybe IS NOT NULL AND NOT r.e)
-               OR (ll.strict AND greatest(ll.possible, r.p + r.u - ll.unshipped) > ll.desired)
+               OR (ll.strict AND greatest(ll.possible, r.p + r.u + ll.assumed - ll.unshipped) > ll.desired)
            FROM unnest($3::bigint[], $4::text[], $5::int[], $6::int[], $7::boolean[], $8::boolean[])
              AS r (l, loc, p, u, e, b)
            WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l

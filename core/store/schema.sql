@@ -486,10 +486,16 @@ CREATE TABLE listing_levels (
   live_at              timestamptz,
   live_as              text NOT NULL DEFAULT '',
   tried_at             timestamptz,     -- when it was last claimed to be told
+  -- Of *unseen*, what counts as sold only because a write without an answer may have come about.
+  assumed              integer NOT NULL DEFAULT 0 CHECK (assumed BETWEEN 0 AND unseen),
+  -- Sold while a write that does not compare was under way, perhaps, and so on sale again, perhaps.
+  unsure               integer NOT NULL DEFAULT 0 CHECK (unsure >= 0),
+  unsure_at            timestamptz,     -- of both the last; null once every order from before has come
   PRIMARY KEY (merchant_id, connection_id, listing_id, channel_location_id),
   FOREIGN KEY (merchant_id, listing_id) REFERENCES listings
 );
 CREATE INDEX listing_levels_unseen ON listing_levels (merchant_id, connection_id) WHERE unseen > 0;
+CREATE INDEX listing_levels_unsure ON listing_levels (merchant_id, connection_id) WHERE unsure_at IS NOT NULL;
 CREATE INDEX listing_levels_variant ON listing_levels (merchant_id, variant_id);
 CREATE INDEX listing_levels_pending ON listing_levels (merchant_id, connection_id) WHERE pending;
 CREATE INDEX listing_levels_wave ON listing_levels (merchant_id, connection_id) WHERE wave IS NOT NULL;

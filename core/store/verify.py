@@ -183,7 +183,9 @@ ALWAYS: dict[str, str] = {
           SELECT merchant_id, variant_id, greatest(0, sum(on_hand - reserved)) AS units FROM stock GROUP BY 1, 2),
         shown AS (
           SELECT ll.merchant_id, ll.variant_id, max(ll.ahead) AS ahead, bool_or(ll.strict) AS strict, sum(l.units *
-            CASE WHEN ll.pending THEN least(ll.possible, ll.desired) ELSE ll.possible END) AS units
+            -- What it has sold already, as far as is known, no write can take back.
+            CASE WHEN ll.pending THEN least(ll.possible, ll.desired)
+              ELSE ll.possible - greatest(0, ll.unseen - ll.desired) END) AS units
           FROM listing_levels ll JOIN listings l USING (merchant_id, listing_id) GROUP BY 1, 2),
         drawn AS (
           SELECT s.merchant_id, coalesce(m.component_id, s.variant_id) AS variant_id, s.ahead, s.strict,

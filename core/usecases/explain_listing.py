@@ -71,7 +71,7 @@ async def _explain(
     levelled: dict[tuple[int, str], Levelled] = {}
     parts: dict[int, int] = {}
     if variant_id is not None:
-        for found in await level_variants(tx, [(merchant_id, variant_id)], now):
+        for found in await level_variants(tx, [(merchant_id, variant_id)], now, blind=hub.blind_channels):
             levelled[found.row["listing_id"], found.row["channel_location_id"]] = found
         parts = (await kits.parts_of(tx, [(merchant_id, variant_id)])).get(variant_id, {})
     variants = [variant_id, *parts] if variant_id is not None else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from core.rules.demand import HALF_LIVES, Tally
 from core.rules.kits import flatten
 from core.rules.levelling import Goods, Standing, Wish, level_all, pace_now
 from core.rules.offers import ListingRule, merge
+from core.rules.quotas import BLIND
+from core.rules.stock import Level
 from core.rules.untold import set_aside
 from core.store import kits, lags, level_facts, listing_rules
 from core.store.database import Connection, Row
@@ -31,8 +33,11 @@ class Levelled:
     wish: Wish
 
 
-async def level_variants(tx: Connection, variants: Iterable[Pair], now: datetime) -> list[Levelled]:
+async def level_variants(
+    tx: Connection, variants: Iterable[Pair], now: datetime, *, blind: Collection[str] = ()
+) -> list[Levelled]:
     """Every level of (merchant, variant) pairs, in key order; where quotas are shared, those they are shared with too.
+    *blind* channels are written to without comparing (`Hub.blind_channels`).
 
     Left out, so that nothing is told: a channel location without a shelf, a variant that was never counted.
     """
@@ -65,7 +70,7 @@ async def level_variants(tx: Connection, variants: Iterable[Pair], now: datetime
         where = (row["merchant_id"], row["connection_id"], row["channel_location_id"])
         about = rules.about(row)
         rule = _with_measured(merge(one.rule for one in about), measured.get(row["listing_id"]))
-        standing = _standing(row, units[row["listing_id"]], outlets.get(where, _NOWHERE), rule, now)
+        standing = _standing(row, units[row["listing_id"]], outlets.get(where, _NOWHERE), rule, now, blind)
         if counted[row["merchant_id"]].isdisjoint(
             (location, variant)
             for location in standing.locations
@@ -118,7 +123,10 @@ def _with_measured(rule: ListingRule, buffer: int | None) -> ListingRule:
     return rule.model_copy(update={"buffer": buffer})
 
 
-def _standing(row: Row, units: int, outlet: Outlet, rule: ListingRule, now: datetime) -> Standing:
+def _standing(
+    row: Row, units: int, outlet: Outlet, rule: ListingRule, now: datetime, blind: Collection[str]
+) -> Standing:
+    sells = Level(row["predicted"], row["unseen"], row["unshipped"]).sells
     return Standing(
         key=(row["merchant_id"], row["connection_id"], row["listing_id"], row["channel_location_id"]),
         variant_id=row["variant_id"],
@@ -129,6 +137,9 @@ def _standing(row: Row, units: int, outlet: Outlet, rule: ListingRule, now: date
         weight=1 + pace_now(row["pace"], row["pace_at"], now),
         told=outlet.told and row["parked_at"] is None and rule.freeze is None,
         paused=outlet.told and (outlet.paused or row["parked_at"] is not None or rule.freeze is not None),
+        shows=None if sells is None else sells + row["unseen"],
+        blind=BLIND if outlet.channel in blind else 0,
+        unsure=row["unsure"],
     )
 
 

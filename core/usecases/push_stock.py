@@ -17,7 +17,8 @@ from core.log import get_log
 from core.model.inventory import StockWrite, StockWritten
 from core.net import Line, drive
 from core.rules.backoff import pause_after
-from core.rules.stock import Level
+from core.rules.quotas import BLIND
+from core.rules.stock import Level, most_shown
 from core.store import connections, drifts, levels, schedule
 from core.store.database import Row
 from core.store.schedule import Lease, held
@@ -180,10 +181,36 @@ def _write(lease: Lease, row: Row) -> StockWrite:
         channel_location_id=row["channel_location_id"],
         # What is on its way here already is sold; what is sold and unshipped may be part of the channel's number.
         desired=Level(row["predicted"], row["unseen"], row["unshipped"]).number(row["desired"]),
-        predicted=row["predicted"],
-        maybe=row["maybe"],
+        # Strictly, whatever it may have shown counts as shown: what is missing of that may be sold.
+        predicted=_most(row) if row["strict"] and row["predicted"] is not None else row["predicted"],
+        maybe=None if row["strict"] else row["maybe"],
         key=f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}",
     )
+
+
+def _most(row: Row) -> int:
+    """What it may have shown before this call."""
+    known: int = row["predicted"] or 0
+    if not row["strict"]:
+        return known
+    return most_shown(known, None if row["answered"] else row["maybe"], row["late"])
+
+
+def _guessed(row: Row, result: StockWritten, *, compares: bool) -> dict[str, int]:
+    """What of a written level is only guessed: see `core.store.levels.confirm`."""
+    most = _most(row)
+    read = most - result.unseen  # at the most; where nothing is missing, it may have shown more
+    doubted = row["strict"] and (row["late"] is not None or not (row["maybe"] is None or row["answered"]))
+    return {
+        "assumed": result.unseen if doubted else 0,
+        "counted": max(0, most - max(row["predicted"] or 0, read)),
+        "unsure": _unsure(row, read) if result.written != read and not compares else 0,
+    }
+
+
+def _unsure(row: Row, shown: int) -> int:
+    """Units of those *shown* that may be sold while a write which does not compare is under way."""
+    return min(BLIND, max(0, shown - int(row["unshipped"])))
 
 
 def _failed(write: StockWrite, error: ChannelError) -> StockWritten:
@@ -220,7 +247,13 @@ async def _write_back(
         if result.written is not None:
             unseen = row["unseen"] + result.unseen
             confirmed.append(
-                {**dict(row), "written": result.written, "unseen": unseen, "fresh": result.unseen}
+                {
+                    **dict(row),
+                    "written": result.written,
+                    "unseen": unseen,
+                    "fresh": result.unseen,
+                    **_guessed(row, result, compares=compares),
+                }
             )
             done.unseen += result.unseen
         if code is not None:
@@ -231,6 +264,7 @@ async def _write_back(
                     "maybe": row["maybe"] if result.written is None else None,
                     "parked": code in _OF_ITEMS,
                     "desired_seq": row["desired_seq"],
+                    "unsure": 0 if compares or sure else _unsure(row, _most(row)),
                     "message": f"{code}: {result.message}"[:300],
                     "next_at": now + _pause(code, result),
                 }

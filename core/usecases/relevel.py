@@ -34,7 +34,7 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
             return Releveled(0, 0)
         await reach("relevel.taken")
         await declare(tx, {0, *(merchant_id for merchant_id, _ in dirty)})
-        levelled = await level_variants(tx, dirty, now)
+        levelled = await level_variants(tx, dirty, now, blind=hub.blind_channels)
         rows = [
             _row(one, sold=dirty.get(_variant(one.row), True))
             for one in levelled

@@ -18,6 +18,7 @@ from core.rules.drift_settling import Evidence, Step, Verdict, Wins, due, explai
 from core.store import drifts, looks, schedule
 from core.store.database import Connection, Row
 from core.store.schedule import Lease, held
+from core.usecases.be_sure import be_sure
 from core.usecases.compare_levels import (
     Key,
     evidence_of,
@@ -72,6 +73,8 @@ async def settle_drifts(hub: Hub, lease: Lease, connector: Connector, line: Line
         rows = [row for row in await looks.watched(tx, *where) if row["drift_id"] is not None]
     for start in range(0, len(rows), BATCH):
         await _settle_some(place, rows[start : start + BATCH], done)
+    if place.complete is not None:
+        await be_sure(hub, lease, place.complete - place.patience)
     if done.told:
         await hub.wake.ring("push")
     if done.booked:

@@ -19,7 +19,7 @@ from core.rules.kits import flatten
 from core.rules.levelling import Goods, Standing, level_all
 from core.rules.offers import ListingRule, Mode
 from core.rules.own_count import CountRule, Lowers, OwnCount, own_count
-from core.rules.stock import LONGEST_CALL, Level, after_own_count, quantity_to_write
+from core.rules.stock import LONGEST_CALL, Level, after_own_count, most_shown, quantity_to_write
 
 STRICT = ListingRule(mode=Mode.STRICT)
 BOTH = (HERE, THERE)
@@ -120,6 +120,8 @@ class Book:
     seq: int = 0
     level: Level = field(default_factory=lambda: Level(predicted=0))
     maybe: int | None = None
+    late: int | None = None  # the most an earlier try without an answer may have written
+    assumed: int = 0  # of the unseen units, those that a try without an answer may explain
     possible: int = 0
     own: int = 0
     confirmed: int = 0  # how often
@@ -133,10 +135,22 @@ class Book:
     def counted(self, lowered: int, unshipped: int) -> Book:
         level = after_own_count(self.level, lowered, unshipped)
         possible = max(0, self.possible - lowered - unshipped)
-        return replace(self, level=level, own=self.own + lowered, possible=possible)
+        assumed = min(self.assumed, level.unseen)
+        return replace(self, level=level, own=self.own + lowered, possible=possible, assumed=assumed)
+
+    @property
+    def most(self) -> int:
+        """What it may show."""
+        return most_shown(self.level.predicted or 0, self.maybe, self.late)
 
     def claimed(self) -> Book:
-        return replace(self, maybe=self.level.number(self.desired))
+        late = self.late if self.maybe is None else max(self.maybe, self.late or 0)
+        return replace(self, maybe=self.level.number(self.desired), late=late)
+
+    def sure(self) -> Book:
+        """Every order has come: what was only assumed to be sold is not."""
+        level = replace(self.level, unseen=self.level.unseen - self.assumed)
+        return replace(self, level=level, assumed=0)
 
     def told(self, call: Call) -> Book:
         """The channel took the write of *call*."""
@@ -154,13 +168,15 @@ class Book:
             self,
             level=level,
             maybe=None,
+            late=None,
+            assumed=min(self.assumed + call.unseen * (before.maybe is not None), left),
             possible=possible,
             confirmed=self.confirmed + 1,
             pending=shows != level.number(self.desired),
         )
 
     def refused(self, call: Call, *, sure: bool) -> Book:
-        return replace(self, maybe=call.book.maybe) if sure else self
+        return replace(self, maybe=call.book.maybe, late=call.book.late) if sure else self
 
 
 def exceeds(units: Counter[int], free: Counter[int]) -> bool:
@@ -313,9 +329,7 @@ class Strict:
         book, channel = self.books[place], self.channels[place]
         if not self.may_send(place):
             return
-        quantity, unseen = quantity_to_write(
-            book.level.number(book.desired), book.level.predicted, channel.number, book.maybe
-        )
+        quantity, unseen = quantity_to_write(book.level.number(book.desired), book.most, channel.number)
         key = (
             book.seq,
             book.desired,
@@ -352,6 +366,12 @@ class Strict:
         for write in self.channels[place].adrift:
             if self.now - write.sent <= LONGEST_CALL:
                 self.channels[place].takes(write)
+
+    def be_sure(self, place: int) -> None:
+        """Once every order has been heard of, nothing has to be guessed any more."""
+        book = self.books[place]
+        if book.maybe is None and all(bought.heard for bought in self.channels[place].orders):
+            self.books[place] = book.sure()
 
     def wait(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)

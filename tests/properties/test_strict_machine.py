@@ -81,6 +81,10 @@ class StrictMachine(Counted):
     def drift_in(self, place: int) -> None:
         self.hub.drift_in(self.first(place, lambda at: bool(self.hub.channels[at].adrift)))
 
+    @rule(place=PLACE)
+    def be_sure(self, place: int) -> None:
+        self.hub.be_sure(self.first(place, lambda at: self.hub.books[at].assumed > 0))
+
     @rule(seconds=st.sampled_from([1, 20, 40]))
     def wait(self, seconds: int) -> None:
         self.hub.wait(seconds)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rules.quotas import QuotaLevel, grant, share
+from core.rules.quotas import BLIND, QuotaLevel, grant, share
 
 level_lists = st.lists(
     st.builds(
@@ -22,6 +22,19 @@ level_lists = st.lists(
     max_size=6,
 )
 frees = st.integers(-5, 80)
+blind_lists = st.lists(
+    st.builds(
+        QuotaLevel,
+        key=st.just("x"),
+        possible=st.integers(0, 12),
+        weight=st.floats(0, 20),
+        blind=st.sampled_from([0, BLIND]),
+        unsure=st.integers(0, BLIND),
+        shows=st.integers(0, 12),
+    ),
+    min_size=1,
+    max_size=5,
+)
 
 
 @given(frees, level_lists)
@@ -89,6 +102,36 @@ def test_asking_until_nothing_moves_leaves_no_unit_unoffered(free: int, levels: 
 
     room = sum(max(0, free) if level.limit is None else level.limit for level in levels)
     assert sum(level.possible for level in levels) == min(max(0, free), room)
+
+
+@given(frees, blind_lists)
+def test_what_a_write_that_does_not_compare_may_put_back_on_sale_is_not_granted_to_anybody(
+    free: int, levels: list[QuotaLevel]
+) -> None:
+    granted = grant(free, levels)
+
+    raised = [level for level, got in zip(levels, granted, strict=True) if got > level.possible]
+    shown = sum(max(got, level.possible) for got, level in zip(granted, levels, strict=True))
+    back = sum(level.unsure for level in levels) + sum(level.blind for level in raised if level.possible)
+    assert not raised or shown + back <= free
+
+
+@given(st.integers(0, 60), blind_lists)
+def test_once_every_order_has_come_no_more_is_held_back_than_a_write_may_put_back(
+    free: int, levels: list[QuotaLevel]
+) -> None:
+    levels = [replace(level, shows=None) for level in levels]
+    for _ in range(40):
+        levels = [replace(level, unsure=0) for level in levels]
+        granted = grant(free, levels)
+        if granted == [level.possible for level in levels]:
+            break
+        levels = [replace(level, possible=got) for level, got in zip(levels, granted, strict=True)]
+    else:
+        raise AssertionError("quotas never come to rest")
+
+    shown = sum(level.possible for level in levels)
+    assert free - BLIND <= shown <= free
 
 
 @dataclass

@@ -13,8 +13,13 @@ from usecase_rig import ITEMS, MUG, TEA, Rig
 
 from core.errors import ChannelError, ErrorCode
 from core.flow import Response, decode, encode
+from core.hub import Hub
 from core.rules.offers import ListingRule
+from core.store import schedule
 from core.store.listing_rules import Scope
+from core.store.schedule import Lease
+from core.usecases.be_sure import be_sure
+from core.usecases.lease import NEVER, run_due
 from core.usecases.relevel import relevel
 from core.usecases.set_rules import set_rule
 
@@ -126,6 +131,21 @@ class Bench(Rig):
         self.orders += 1
         now: datetime = self.clock()
         return self.order(self.orders, (sku, quantity), placed=now, changed=now)
+
+    async def all_came_by(self, before: datetime) -> None:
+        """Every order from up to *before* has come from every shop: nothing has to be guessed of them any more."""
+        for connection in self.shops:
+            async with self.hub.database.transaction([self.merchant_id]) as tx:
+                await schedule.ring(tx, "reconcile", [(self.merchant_id, connection)], self.clock())
+
+        async def sure(hub: Hub, lease: Lease) -> int:
+            return await be_sure(hub, lease, before)
+
+        async def never(hub: Hub, lease: Lease, result: object) -> datetime:
+            return NEVER
+
+        while await run_due(self.hub, "reconcile", sure, never):
+            pass
 
     async def possible(self, sku: str = MUG) -> int:
         """What all shops together may be selling."""

@@ -17,6 +17,7 @@ from console.simulate.policies import Policy, Ruled, pooled
 from console.simulate.stock import POLICIES
 from core.rules.levelling import Goods, Standing, level_all
 from core.rules.offers import ListingRule, Mode
+from core.rules.quotas import BLIND
 
 
 @st.composite
@@ -78,11 +79,10 @@ def test_where_news_takes_no_time_a_common_count_oversells_nothing() -> None:
     at_once = replace(
         SHOP, webhook_median_s=1e-6, webhook_p99_s=2e-6, call_s=1e-6, points_per_s=1e9, burst=1e9
     )
+    both = [at_once, replace(at_once, name="other")]
     wanted = [(60.0 * n, 0, n % 2, 1, 0.5) for n in range(1, 60)]
 
-    _, books = play(
-        world([20], wanted), [at_once, replace(at_once, name="other")], pooled(), replies_lost=0.0
-    )
+    _, books = play(world([20], wanted), both, pooled(both), replies_lost=0.0)
 
     assert (books.units, books.oversold.total()) == (20, 0)
 
@@ -90,7 +90,7 @@ def test_where_news_takes_no_time_a_common_count_oversells_nothing() -> None:
 def test_a_unit_is_oversold_while_news_of_the_sale_elsewhere_is_on_its_way() -> None:
     wanted = [(100.0, 0, 1, 1, 0.5), (101.0, 0, 0, 1, 0.5)]
 
-    _, books = play(world([1], wanted), [SHOP, MARKET], pooled(), replies_lost=0.0)
+    _, books = play(world([1], wanted), [SHOP, MARKET], pooled([SHOP, MARKET]), replies_lost=0.0)
 
     assert books.oversold == {"channel_lag": 1, "our_lag": 0, "crossing": 0, "lost_reply": 0}
 
@@ -99,7 +99,7 @@ def test_a_unit_is_oversold_by_us_when_we_knew_and_had_not_told_the_channel() ->
     slow = replace(MARKET, call_s=200.0)
     wanted = [(100.0, 0, 0, 1, 0.001), (130.0, 0, 1, 1, 0.5)]
 
-    _, books = play(world([1], wanted), [SHOP, slow], pooled(), replies_lost=0.0)
+    _, books = play(world([1], wanted), [SHOP, slow], pooled([SHOP, slow]), replies_lost=0.0)
 
     assert books.oversold["our_lag"] == 1
 
@@ -107,7 +107,7 @@ def test_a_unit_is_oversold_by_us_when_we_knew_and_had_not_told_the_channel() ->
 def test_hours_count_in_which_units_are_there_and_a_channel_with_buyers_shows_none() -> None:
     wanted = [(HALF_DAY, 0, 0, 2, 0.5), (HALF_DAY + 1, 0, 1, 2, 0.5)]
 
-    _, books = play(world([3], wanted), [SHOP, MARKET], pooled(3), replies_lost=0.0)
+    _, books = play(world([3], wanted), [SHOP, MARKET], pooled([SHOP, MARKET], 3), replies_lost=0.0)
 
     assert books.refused_though_free == 2
     assert books.lost_s == pytest.approx(2 * 2 * HALF_DAY)  # both channels, all day
@@ -140,12 +140,13 @@ def test_a_queue_that_visitors_start_stands_still_without_them() -> None:
     st.sampled_from([ListingRule(buffer=2), ListingRule(mode=Mode.STRICT), ListingRule(strict_below=6)]),
 )
 def test_a_policy_asks_what_the_hub_asks(free: int, possible: list[int], rule: ListingRule) -> None:
-    run, _ = play(world([10], []), [SHOP, MARKET, replace(SHOP, name="third")], pooled())
+    channels = [SHOP, MARKET, replace(SHOP, name="third")]
+    run, _ = play(world([10], []), channels, pooled(channels))
     item = run.items[0]
     item.free = free
     for listing, units in zip(item.listings, possible, strict=True):
         listing.possible = units
-    policy: Policy = Ruled(rule)
+    policy: Policy = Ruled(rule, channels)
 
     asked = policy.wishes(item, 0.0)
 
@@ -156,6 +157,8 @@ def test_a_policy_asks_what_the_hub_asks(free: int, possible: list[int], rule: L
             (1,),
             rule=rule,
             possible=listing.possible,
+            shows=10,
+            blind=0 if channels[place].compares else BLIND,
         )
         for place, listing in enumerate(item.listings)
     ]

@@ -63,7 +63,7 @@ def test_the_same_seed_is_the_same_season_and_another_is_another(policy: str) ->
 @pytest.mark.parametrize("lost", [0.0, 0.2])
 def test_the_books_balance_whatever_answers_are_lost(lost: float) -> None:
     world = make_world("3/books", CHANNELS, skus=40, buyers=2_000, days=0.5)
-    run = Run(world, CHANNELS, pooled(), seed="3/books", replies_lost=lost)
+    run = Run(world, CHANNELS, pooled(CHANNELS), seed="3/books", replies_lost=lost)
 
     books = run.play()
 
@@ -76,7 +76,7 @@ def test_the_books_balance_whatever_answers_are_lost(lost: float) -> None:
 def test_nothing_is_oversold_by_units_of_their_own_while_every_answer_comes() -> None:
     world = make_world("5/strict", CHANNELS, skus=40, buyers=2_000, days=0.5)
 
-    books = Run(world, CHANNELS, strict(), seed="5/strict", replies_lost=0.0).play()
+    books = Run(world, CHANNELS, strict(CHANNELS), seed="5/strict", replies_lost=0.0).play()
 
     assert books.oversold["lost_reply"] == 0
     assert books.oversold["channel_lag"] == books.oversold["our_lag"] == 0
