@@ -1,7 +1,7 @@
 """Named instants at which a test ends, halts, breaks or delays this process. Nothing happens unless one is armed.
 
-The instants between two durable states of intake, drain, levelling, leases, calls, pulls and reconcile have names here.
-What a person asks for by command (counts, shipments, linking) has none yet.
+The instants between two durable states have names here, in processes and in commands. Settings that a person makes in one
+transaction have none: they are made or not, and who got no answer says them again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from core.errors import UsageProblem
@@ -43,6 +44,7 @@ class Point:
 
 _NOTHING: Final = "nothing new"
 _TX: Final = "the transaction is rolled back, and the work is done again"
+_SAID: Final = "nothing happened: whoever got no answer says it again"
 
 # Where a name ends in .claimed, .called, .storing, .stored: the claim has committed; a channel has answered; the
 # transaction is about to commit; it has committed.
@@ -61,6 +63,14 @@ POINTS: Final[Mapping[str, Point]] = {
     "relevel.taken": Point(_NOTHING, _TX),
     "relevel.storing": Point(_NOTHING, _TX),
     "relevel.stored": Point("the wishes", "the patrol finds the pushes that are due"),
+    "unmapped.storing": Point(_NOTHING, _TX),
+    "unmapped.stored": Point("what orders reserve now", "the patrol levels what is marked"),
+    "takeback.storing": Point("the count", _TX),
+    "takeback.stored": Point("who goes without", "the patrol levels what is marked"),
+    "fill.storing": Point(_NOTHING, _TX),
+    "fill.stored": Point("who got the units", "the patrol levels what is marked"),
+    "incidents.storing": Point(_NOTHING, _TX),
+    "incidents.stored": Point("what was decided", "there is nothing left to do"),
     "lease.claiming": Point(_NOTHING, _TX),
     "lease.claimed": Point("the lease", "it ends, and another worker claims the work"),
     "lease.worked": Point("the work", "the lease ends; doing the work again changes nothing"),
@@ -97,49 +107,121 @@ POINTS: Final[Mapping[str, Point]] = {
     "drift.called": Point("the difference", "it is looked at and settled again", ("read_stock_of",)),
     "drift.storing": Point("the difference", "it is looked at and settled again"),
     "drift.stored": Point("what became of it", "the patrol finds the pushes that are due"),
+    "measure.storing": Point("what was measured before", _TX),
+    "measure.stored": Point("the slice, and how far it came", "the next slice begins after it"),
+    "buffers.storing": Point("the buffers before", "they are worked out again"),
+    "buffers.stored": Point("the buffers", "the patrol levels what is marked"),
+    "sweep.storing": Point(_NOTHING, _TX),
+    "sweep.stored": Point("that they are gone", "there is nothing left to do"),
+    "probe.called": Point(_NOTHING, "the lease ends, and the account is looked at again", ("check_account",)),
+    "link.called": Point(_NOTHING, _SAID, ("check_account",)),
+    "link.storing": Point(_NOTHING, _SAID),
+    "link.stored": Point("the account and its keys", "orders are pulled; said again it tells a new address"),
+    "subscribe.called": Point("the account and its keys", "said again, topics that are there stay", ("subscribe",)),
+    "shelf.storing": Point(_NOTHING, _SAID),
+    "shelf.stored": Point("what was booked", "the patrol takes back what is promised and not there"),
+    "kit.storing": Point(_NOTHING, _SAID),
+    "kit.stored": Point("what the kit is made of", "the patrol levels what is marked"),
+    "ship.storing": Point(_NOTHING, _SAID),
+    "ship.stored": Point("the parcel, all that is to be told", "said again it is the same parcel"),
+    "replay.storing": Point(_NOTHING, _SAID),
+    "replay.stored": Point("that they are to be read again", "nobody was rung: the patrol finds them"),
+    "resolve.storing": Point(_NOTHING, _SAID),
+    "resolve.stored": Point("what was decided", "said again it is the same decision"),
+    "heal.storing": Point("the difference", _SAID),
+    "heal.stored": Point("what became of it", "the patrol finds the pushes that are due"),
 }  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Armed:
     name: str
     action: Action
     hit: int
     delay_s: float
-    hits: int = 0
 
 
 _armed: _Armed | None = None
+_hits = 0
+_board = ""  # a file that says what is armed, and where every process that comes there signs
+
+_HEAD, _LINE = 80, 11  # bytes of what a board says, and of a signature
 
 
 def arm(text: str) -> None:
     """Arm one point of this process: `drain.claimed=kill@2` kills it when it comes there for the second time, and
-    `push.called=delay:3@1` holds it up for 3 s. An empty text disarms. Raises `UsageProblem`.
+    `push.called=delay:3@1` holds it up for 3 s. The path of a board (`post`) arms what that says at each moment, for all
+    processes together. An empty text disarms. Raises `UsageProblem`.
     """
-    global _armed  # noqa: PLW0603 - a process has one
+    global _armed, _board, _hits  # noqa: PLW0603 - a process has one
+    _board, _hits = (text if text.startswith("/") else ""), 0
+    _armed = _read(text) if text and not _board else None
+
+
+def post(board: Path, text: str) -> None:
+    """Have the processes that share *board* armed with *text* from now on, and begin to count anew; "" disarms them.
+
+    Whichever of them comes there the hit-th time, counted over all, it befalls. Raises `UsageProblem`.
+    """
     if not text:
-        _armed = None
+        board.unlink(missing_ok=True)
         return
+    _read(text)
+    fresh = board.with_suffix(".new")
+    fresh.write_text(text.ljust(_HEAD - 1) + "\n", "ascii")
+    fresh.replace(board)
+
+
+def visitors(board: Path) -> list[int]:
+    """The ids of the processes that came to the point *board* names, one for each time, in order."""
+    try:
+        return [int(pid) for pid in board.read_text("ascii")[_HEAD:].split()]
+    except FileNotFoundError:
+        return []
+
+
+def _read(text: str) -> _Armed:
     name, _, rest = text.partition("=")
     what, _, hit = rest.partition("@")
     action, _, seconds = what.partition(":")
     try:
-        _armed = _Armed(name, Action(action), int(hit or 1), float(seconds or 1))
+        armed = _Armed(name, Action(action), int(hit or 1), float(seconds or 1))
     except ValueError:
         raise UsageProblem(f"{text!r} arms no failpoint.", fix="Such as drain.claimed=kill@1.") from None
     if name not in POINTS:
         raise UsageProblem(f"There is no failpoint {name!r}.", fix=f"There are {', '.join(POINTS)}.")
+    return armed
 
 
 async def reach(name: str) -> None:
     """This process is at the point *name*."""
+    global _hits  # noqa: PLW0603 - as above
     if _armed is not None and _armed.name == name:
-        await _act(_armed)
+        _hits += 1
+        await _act(_armed, _hits)
+    elif _board:
+        await _sign(name)
 
 
-async def _act(armed: _Armed) -> None:
-    armed.hits += 1
-    if armed.hits != armed.hit:
+async def _sign(name: str) -> None:
+    try:
+        board = os.open(_board, os.O_RDWR | os.O_APPEND)
+    except FileNotFoundError:
+        return  # nothing is armed now
+    try:
+        armed = _read(os.read(board, _HEAD).decode().strip())
+        if armed.name != name:
+            return
+        os.write(board, b"%10d\n" % os.getpid())
+        # What is appended is whole, and the descriptor stands behind it: so it says who came there the how-manieth time.
+        hits = (os.lseek(board, 0, os.SEEK_CUR) - _HEAD) // _LINE
+    finally:
+        os.close(board)
+    await _act(armed, hits)
+
+
+async def _act(armed: _Armed, hits: int) -> None:
+    if hits != armed.hit:
         return
     # Straight to the descriptor: nothing that is buffered survives what comes next.
     os.write(2, f"failpoint {armed.name} {armed.action}\n".encode())

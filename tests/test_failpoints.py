@@ -26,7 +26,6 @@ KINDS = re.search(
 )
 assert KINDS
 EFFECTS = re.findall(r"'(\w+)'", KINDS[1])
-LINKING = {"check_account", "subscribe"}  # before anything is stored of a link; a person says it again
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +57,7 @@ def test_every_conversation_of_a_connector_stands_at_a_point() -> None:
         if str(method.__annotations__.get("return", "")).startswith("Flow[")
     }
     assert {"push_stock", "push_fulfillment", "pull_orders"} <= flows
-    assert flows - LINKING == {flow for point in POINTS.values() for flow in point.flows}
+    assert flows == {flow for point in POINTS.values() for flow in point.flows}
 
 
 async def test_an_armed_point_raises_at_its_hit_alone() -> None:

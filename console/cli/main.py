@@ -95,6 +95,10 @@ def fairway() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run a command; errors are sentences on standard error, and the exit code says their kind."""
     try:
+        if armed := os.environ.get("FAIRWAY_FAILPOINT"):
+            from core.failpoints import arm
+
+            arm(armed)
         result: Any = fairway.main(args=argv, prog_name="fairway", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)

@@ -121,7 +121,6 @@ async def _web() -> None:
     from connectors import discover
     from console.cli.starting import start_safely
     from console.processes import collect_less_often, die_with_parent
-    from core.failpoints import arm
     from core.log import set_up_logging
     from core.settings import read_settings
     from core.store.database import Database
@@ -134,7 +133,6 @@ async def _web() -> None:
     set_up_logging()
     settings = read_settings()
     await start_safely(settings, works=False)
-    arm(os.environ.get("FAIRWAY_FAILPOINT", ""))
     database = await Database.connect(
         settings.database_url,
         size=POOL_SIZE,
@@ -166,7 +164,6 @@ async def _worker() -> None:
     from connectors import discover
     from console.cli.starting import start_safely
     from console.processes import collect_less_often, die_with_parent
-    from core.failpoints import arm
     from core.log import set_up_logging
     from core.settings import read_settings
     from jobs.worker import run_worker
@@ -176,7 +173,6 @@ async def _worker() -> None:
     set_up_logging()
     settings = read_settings()
     await start_safely(settings, works=True)
-    arm(os.environ.get("FAIRWAY_FAILPOINT", ""))
     await run_worker(settings, discover(), announce=lambda: print("ready", flush=True))
 
 

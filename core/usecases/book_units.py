@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.errors import UsageProblem
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.locations import Location, Master, refusal
 from core.rules.movements import Balance, Delta, Impossible, Reason
@@ -151,8 +152,10 @@ async def desk_of(
                 raise _Undo
             _refuse(desk.booked.problems)
             await _write(desk)
+            await reach("shelf.storing")
     except _Undo:
         return
+    await reach("shelf.stored")
     if desk is not None and desk.entries:
         await take_back(hub, merchant_id, sorted({variant_id for variant_id, _ in desk.booked.below}))
         await hub.wake.ring("relevel")

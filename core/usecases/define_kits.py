@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import UsageProblem
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.kits import KitCycle, flatten
 from core.rules.skus import tidy_sku
@@ -73,7 +74,9 @@ async def define_kits(
         if changed and not dry_run:
             await _write(tx, merchant_id, changed, before, after)
             await stock.mark_dirty(tx, {(merchant_id, kit_id) for kit_id in changed}, now)
+            await reach("kit.storing")
     if changed and not dry_run:
+        await reach("kit.stored")
         await hub.wake.ring("relevel")
     return [
         KitChange(

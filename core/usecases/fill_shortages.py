@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.kit_shelves import KitStock, fill_kit
 from core.rules.shelves import LineStock, Shelves
@@ -29,6 +30,10 @@ async def fill_shortages(hub: Hub) -> int:
         async with recorded(hub, "fill", [merchant_id], hub.clock(), merchant_id=merchant_id) as (tx, about):
             units = await _fill(tx, merchant_id, hub)
             about.counts = {"units": units} if units else {}
+            if units:
+                await reach("fill.storing")
+        if units:
+            await reach("fill.stored")
         filled += units
     return filled
 

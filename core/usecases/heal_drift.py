@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import Missing, UsageProblem
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.drift import Drift
 from core.rules.drift_settling import Step, Verdict, Wins
@@ -37,6 +38,8 @@ async def heal_drift(hub: Hub, merchant_id: int, drift_id: int, wins: Wins, *, b
         verdict = Verdict(Step.SETTLED, Drift(row["kind"]), _units(row), words=f"{by} said so")
         await heal(tx, merchant_id, found["connection_id"], [Healing(row, verdict, wins, by, place)], now)
         status: str = (await _find(tx, drift_id, closed=True))["status"]
+        await reach("heal.storing")
+    await reach("heal.stored")
     await hub.wake.ring("push")
     await hub.wake.ring("relevel")
     return status

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.buffers import Buffers, Outlet, alike, limit_per_sell_out, smallest_buffers
 from core.rules.demand import HALF_LIVES, Tally, Velocity, fastest
@@ -75,6 +76,8 @@ async def hold_back(hub: Hub) -> int:
         if changed:
             await stock.mark_dirty(tx, changed, now, sold=True)
             about.counts = {"variants": len(changed)}
+        await reach("buffers.storing")
+    await reach("buffers.stored")
     if changed:
         await hub.wake.ring("relevel")
     return sum(len(of_merchant) for of_merchant in pools.values())

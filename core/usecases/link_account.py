@@ -9,6 +9,7 @@ from datetime import datetime
 
 from core.connector import Subscribes, TracksParcels, limits_for
 from core.errors import ChannelError, FairwayError, UsageProblem
+from core.failpoints import reach
 from core.hub import Hub
 from core.net import Line, drive
 from core.rules.own_count import check_count_rule
@@ -59,6 +60,7 @@ async def link_account(
     line = Line(connector, settings, credentials, hub.send, hub.clock)
     try:
         account = await drive(connector.check_account(), line)
+        await reach("link.called")
     except ChannelError as error:
         raise FairwayError(
             f"{manifest.name} refused: {error}.", fix="Check the address and the keys; nothing was stored."
@@ -104,6 +106,8 @@ async def link_account(
             await connections.put_credential(
                 tx, merchant_id, connection_id, hook_field, "inbound", hook_secret, hub.settings.inbound
             )
+        await reach("link.storing")
+    await reach("link.stored")
     hub.forget(merchant_id, connection_id)
     for kind in (*kinds, "relevel"):
         await hub.wake.ring(kind)
@@ -119,6 +123,8 @@ async def subscribe(hub: Hub, link: NewLink, public_url: str) -> tuple[str, ...]
     if not isinstance(connector, Subscribes):
         return ()
     address = f"{public_url.rstrip('/')}/hooks/{link.token}"
-    return await drive(
+    topics = await drive(
         connector.subscribe(address, link.webhook_secret, connector.manifest.webhook_topics), line
     )
+    await reach("subscribe.called")
+    return topics

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.demand import HALF_LIVES, Tally
 from core.rules.lags import bucket_of
@@ -34,6 +35,8 @@ async def measure(hub: Hub) -> bool:
             measured, more = measured + done, more or done == SLICE
         if measured:
             about.counts = {"sales": measured}
+        await reach("measure.storing")
+    await reach("measure.stored")
     return more
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.net import drive
 from core.store import connections
@@ -23,6 +24,7 @@ async def probe(hub: Hub, lease: Lease) -> Probed:
         linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
         line = await hub.line(tx, linked)
     found = await drive(hub.connector(linked.channel).check_account(), line)
+    await reach("probe.called")
     return Probed(found.account)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.store import deliveries, follow
 from core.usecases.follow_deliveries import Became, Outcome, merchants_of, outcomes, until_read
@@ -37,6 +38,8 @@ async def replay(
     for start in range(0, len(ids), AT_ONCE):
         async with hub.database.transaction(merchants) as tx:
             queued += len(await deliveries.put_back(tx, merchants, ids[start : start + AT_ONCE], hub.clock()))
+            await reach("replay.storing")
+        await reach("replay.stored")
     await hub.wake.ring("drain")
     waiting = await until_read(hub, ids, wait_s, tell=tell)
     async with hub.database.transaction(merchants) as tx:

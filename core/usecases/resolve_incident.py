@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import Busy, Missing, UsageProblem
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.incidents import Policy
 from core.store import claims, incidents, orders, stock
@@ -46,6 +47,8 @@ async def resolve_incident(
         if not plan.orders <= foreseen.orders:
             raise Busy("Another order for the same units has just come in.", fix="Look again and repeat it.")
         await carry_out(tx, merchant_id, plan, now, by=by)
+        await reach("resolve.storing")
+    await reach("resolve.stored")
     if policy is Policy.OTHER_LOCATION:
         await fill_shortages(hub)
     await hub.wake.ring("relevel")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.incidents import Policy
 from core.store import claims, connections, incidents, orders, stock
@@ -27,6 +28,10 @@ async def settle_incidents(hub: Hub) -> int:
         async with recorded(hub, "incidents", [merchant_id], now, merchant_id=merchant_id) as (tx, about):
             lines = await _settle(tx, hub, merchant_id, now)
             about.counts = {"decided": lines} if lines else {}
+            if lines:
+                await reach("incidents.storing")
+        if lines:
+            await reach("incidents.stored")
         decided += lines
     return decided
 

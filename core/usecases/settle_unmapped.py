@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from core.failpoints import reach
 from core.flow import decode
 from core.hub import Hub
 from core.model.order import Order
@@ -62,4 +63,6 @@ async def _settle(hub: Hub, merchant_id: int, order_ids: list[int]) -> int:
         if wants:
             await move_stock(tx, wants, hub.clock())
         about.counts = {"orders": len(wants)} if wants else {}
+        await reach("unmapped.storing")
+    await reach("unmapped.stored")
     return len(wants)

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.connector import PushesFulfillments, TracksParcels
 from core.errors import Missing, UsageProblem
+from core.failpoints import reach
 from core.flow import decode
 from core.hub import Account, Hub
 from core.model.order import Order
@@ -96,6 +97,8 @@ async def ship_order(
         await outbox.add(tx, merchant_id, wishes, now)
         await schedule.ring(tx, "effect", [(merchant_id, wish.connection_id) for wish in wishes], now)
         linked = await connections.linked(tx, merchant_id, row["connection_id"])
+        await reach("ship.storing")
+    await reach("ship.stored")
     await hub.wake.ring("effect")
     return Shipped(
         order_id=order_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.store import connections, reconciles, run_log, runs
 from core.store.database import declare
@@ -24,4 +25,6 @@ async def sweep(hub: Hub) -> bool:
         looks = await reconciles.trim(tx, merchants, now - KEPT, BATCH)
         if lines or old or looks:
             about.counts = {"lines": lines, "runs": old, "reconciles": looks}
+        await reach("sweep.storing")
+    await reach("sweep.stored")
     return BATCH in (lines, old, looks)

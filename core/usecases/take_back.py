@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.rules.incidents import Victim, choose_victims
 from core.store import claims, connections, orders, stock
@@ -47,8 +48,11 @@ async def take_back(hub: Hub, merchant_id: int, variants: Iterable[int]) -> list
         async with recorded(hub, "take_back", [merchant_id], now, merchant_id=merchant_id) as (tx, about):
             hands = await _take(tx, hub, merchant_id, wanted, now)
             about.counts = {"units": -sum(hand.units for hand in hands)} if hands else {}
+            if hands:
+                await reach("takeback.storing")
         if not hands:
             break
+        await reach("takeback.stored")
         for hand in hands:
             taken[hand.variant_id, hand.location_id] -= hand.units
     if taken:
