@@ -1,0 +1,83 @@
+"""Every crash point with everything that can befall a process there, in an order that follows from the seed. Runs nothing."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from core.failpoints import POINTS, Action
+
+LEASE_S = 1.0  # of the workers: every call on this machine is short
+STOP_S = 3 * LEASE_S  # how long a stopped process stays so
+DELAY_S = 1.5 * LEASE_S
+HITS = (1, 2)
+
+# What has to happen for a process to come to the points whose names begin so; the longest beginning that fits holds.
+PARTS = {
+    "intake": "buy",
+    "drain": "buy",
+    "relevel": "buy",
+    "lease": "buy",
+    "call": "ship",
+    "push": "buy",
+    "effect": "ship",
+    "pull": "pull",
+    "fetch": "ship",
+    "catalog": "catalog",
+    "reconcile": "drift",
+    "drift": "drift",
+    "heal": "heal",
+    "unmapped": "list",
+    "shelf": "count",
+    "takeback": "count",
+    "fill": "count",
+    "incidents": "propose",
+    "resolve": "resolve",
+    "measure": "measure",
+    "buffers": "measure",
+    "sweep": "sweep",
+    "probe": "probe",
+    "link": "link",
+    "subscribe": "link",
+    "kit": "kit",
+    "ship": "ship",
+    "replay": "replay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """*action* befalls whichever process comes to *point* the *hit*-th time."""
+
+    point: str
+    action: Action
+    hit: int
+
+    @property
+    def part(self) -> str:
+        """What is played for it."""
+        return PARTS[self.point.partition(".")[0]]
+
+    @property
+    def armed(self) -> str:
+        """As `core.failpoints.arm` reads it."""
+        how = f"{self.action}:{DELAY_S:g}" if self.action is Action.DELAY else str(self.action)
+        return f"{self.point}={how}@{self.hit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The *number*-th of *of* shares, counted from 1."""
+
+    number: int = 1
+    of: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+def cases(seed: int, shard: Shard) -> list[Case]:
+    """The share of all cases that is *shard*; all shards of one seed together are every case once."""
+    found = [Case(point, action, hit) for point in POINTS for action in Action for hit in HITS]
+    random.Random(f"cases of {seed}").shuffle(found)  # noqa: S311 - a story that can be told again
+    return found[shard.number - 1 :: shard.of]

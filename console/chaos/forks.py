@@ -1,0 +1,207 @@
+"""Runs fairway's commands as processes that start within milliseconds: forked from one that has imported everything.
+
+What runs is the same command line in a process of its own, which can be killed and stopped as any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from console.home import CHECKOUT
+from core.errors import FairwayError
+
+START_S = 30.0  # until the first of them has imported everything, or one says that it is ready
+
+
+@dataclass(slots=True)
+class Fork:
+    """A command that runs. *out* is where its standard output goes; *ended* is its exit code, below zero for a signal."""
+
+    words: tuple[str, ...]
+    out: Path
+    pid: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def send(self, what: signal.Signals) -> None:
+        """Send it a signal, if it still runs."""
+        if not self.ended.done() and self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, what)
+
+    async def ready(self) -> str:
+        """The first line it says; raises `FairwayError` when it ends before or takes too long."""
+        async with asyncio.timeout(START_S):
+            while True:
+                said, whole, _ = self.out.read_text("utf-8").partition("\n")
+                if whole:
+                    return said
+                if self.ended.done():
+                    raise FairwayError(f"{' '.join(self.words)} ended with {self.ended.result()}.")
+                await asyncio.sleep(0.01)
+
+
+class Forks:
+    """The process that all others are forked from."""
+
+    def __init__(self, mother: asyncio.subprocess.Process, directory: Path) -> None:
+        self._mother = mother
+        self._directory = directory
+        self._forks: dict[int, Fork] = {}
+
+    async def fork(self, words: Sequence[str], environment: Mapping[str, str], log: Path) -> Fork:
+        """Run `fairway` with *words* and *environment* added to ours; its standard error goes to the end of *log*."""
+        number = len(self._forks)
+        fork = self._forks[number] = Fork(tuple(words), self._directory / f"{number}.out")
+        fork.out.touch()
+        asked = {
+            "n": number,
+            "words": list(words),
+            "environment": {**environment, "FAIRWAY_PARENT": str(self._mother.pid)},
+            "out": str(fork.out),
+            "log": str(log),
+        }
+        assert self._mother.stdin is not None  # noqa: S101 - asked for below
+        self._mother.stdin.write(json.dumps(asked).encode() + b"\n")
+        await fork.begun.wait()
+        return fork
+
+    async def listen(self) -> None:
+        """Hear of forks that begin and end, until the mother is gone."""
+        assert self._mother.stdout is not None  # noqa: S101 - as above
+        while line := await self._mother.stdout.readline():
+            said = json.loads(line)
+            fork = self._forks[said["n"]]
+            if "code" in said:
+                fork.ended.set_result(said["code"])
+            else:
+                fork.pid = said["pid"]
+                fork.begun.set()
+
+
+@asynccontextmanager
+async def open_forks(directory: Path) -> AsyncIterator[Forks]:
+    """Fork while the block runs; what still runs at its end is killed. What they say is kept in *directory*."""
+    directory.mkdir(exist_ok=True)
+    with (directory / "mother.log").open("ab") as log:
+        mother = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "console.chaos.forks"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            cwd=CHECKOUT,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            start_new_session=True,
+        )
+    forks = Forks(mother, directory)
+    listening = asyncio.create_task(forks.listen())
+    try:
+        yield forks
+    finally:
+        assert mother.stdin is not None  # noqa: S101 - asked for above
+        mother.stdin.close()
+        await mother.wait()
+        await listening
+
+
+def be_mother() -> None:
+    """Fork what is asked for on standard input, say on standard output what begins and ends; at the end kill the rest."""
+    _import_everything()
+    waking, wake = os.pipe()
+    for end in (waking, wake):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    ears = selectors.DefaultSelector()
+    ears.register(0, selectors.EVENT_READ)
+    ears.register(waking, selectors.EVENT_READ)
+    children: dict[int, int] = {}
+    heard = b""
+    while True:
+        for key, _ in ears.select():
+            if key.fd == waking:
+                os.read(waking, 4096)
+                continue
+            more = os.read(0, 1 << 16)
+            if not more:
+                for pid in children:
+                    os.kill(pid, signal.SIGKILL)
+                return
+            *lines, heard = (heard + more).split(b"\n")
+            for line in lines:
+                asked = json.loads(line)
+                pid = os.fork()
+                if pid == 0:
+                    ears.close()
+                    os._exit(_be_child(asked))
+                children[pid] = asked["n"]
+                _say({"n": asked["n"], "pid": pid})
+        for pid in list(children):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                _say({"n": children.pop(pid), "code": os.waitstatus_to_exitcode(status)})
+
+
+def _say(what: Mapping[str, Any]) -> None:
+    os.write(1, json.dumps(what).encode() + b"\n")
+
+
+def _import_everything() -> None:
+    import importlib
+
+    import jobs.worker
+    import webhooks.app
+    import webhooks.server
+    from connectors import discover
+    from console.cli.main import COMMANDS
+
+    discover()
+    for module, _, _ in COMMANDS.values():
+        importlib.import_module(f"console.cli.{module}")
+    for path in sorted((CHECKOUT / "core" / "usecases").glob("[a-z]*.py")):
+        importlib.import_module(f"core.usecases.{path.stem}")
+    gc.collect()
+    gc.freeze()
+
+
+def _be_child(asked: Mapping[str, Any]) -> int:
+    """Become the command; its exit code."""
+    from console.cli.main import main
+
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    for place, path, how in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, asked["out"], os.O_WRONLY),
+        (2, asked["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT),
+    ):
+        opened = os.open(path, how, 0o600)
+        os.dup2(opened, place)
+        os.close(opened)
+    os.environ.update(asked["environment"])
+    try:
+        main(asked["words"])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - as the interpreter would: shown, and an exit code
+        sys.excepthook(*sys.exc_info())
+        return 1
+    finally:
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    be_mother()

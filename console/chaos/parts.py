@@ -1,0 +1,301 @@
+"""What is played so that processes come to a crash point: each part does twice what leads there. Judges nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from console.chaos.stand import Stand
+from console.demo import shops as world
+from core.store import chaos_books, demo_books, reconciles, schedule
+
+SHOPS = ("shopify", "woocommerce")
+KIT = "KIT-1"
+CARRIERS = ("UPS", "USPS")
+MERCHANT = ("--merchant", "demo")
+
+_Order = tuple[str, str]  # shop, the shop's id
+
+
+async def open_part(stand: Stand) -> None:
+    """What all parts have in common: a kit that both shops list, and news of parcels that names no whole order."""
+    shops = stand.shops
+    shops.shopify.add_variant(sku=KIT, title="A kit", price="9.00", quantity=0)
+    shops.woocommerce.add_product(sku=KIT, name="A kit", price="9.00", quantity=0)
+    for token, connection_id in stand.stage.tokens.items():
+        if connection_id == stand.stage.connection_ids[0]:
+            shops.shopify.subscribe("fulfillments/create", f"{stand.stage.door}/hooks/{token}/fulfillments/create")
+    await stand.command("stock", "kits", "set", KIT, "DEMO-001=2", *MERCHANT)
+    await _list(stand, KIT)
+    stand.kit = {"DEMO-001": 2}
+
+
+def skus(stand: Stand, count: int) -> list[str]:
+    """SKUs that nobody has touched for long."""
+    found = []
+    while len(found) < count:
+        number = next(stand.numbers) % world.VARIANTS + 1
+        if number % world.SCARCE_EVERY and number > 2:
+            found.append(f"DEMO-{number:03}")
+    return found
+
+
+def _sell(stand: Stand, shop: str, sku: str, units: int = 2) -> _Order:
+    if shop == "shopify":
+        bought = stand.shops.shopify.checkout([(sku, units)])
+        made = bought.key if bought else None
+    else:
+        order = stand.shops.woocommerce.checkout([(sku, units)])
+        made = str(order.order_id) if order else None
+    assert made is not None, f"{shop} has no {sku} left"  # noqa: S101 - nothing sells out here
+    stand.shops.bought[shop] += 1
+    return shop, made
+
+
+async def _sell_some(stand: Stand) -> list[_Order]:
+    """Two rounds: somebody buys in each shop, and each shop comes to know what the other sold."""
+    bought = []
+    for _ in range(2):
+        bought += [_sell(stand, shop, sku) for shop, sku in zip(SHOPS, skus(stand, 2), strict=True)]
+        await stand.quiet()
+    return bought
+
+
+async def buy(stand: Stand) -> None:
+    await _sell_some(stand)
+
+
+async def ship(stand: Stand) -> None:
+    """Goods leave in two parcels for each shop, its carrier follows them to the door, and their buyers hear of it."""
+    codes = []
+    for number, (shop, order) in enumerate(await _sell_some(stand)):
+        connection_id = stand.stage.connections[shop]
+        ids = await stand.ask(chaos_books.order_ids, connection_id, [order])
+        code = f"{stand.stage.parcels}{ids[order]:08}"
+        codes.append(code)
+        words = ("--carrier", CARRIERS[number % 2], "--tracking", code)
+        await stand.command("ship", str(ids[order]), *words)
+        if number % 2:
+            await stand.quiet()
+    while codes:
+        codes = [code for code in codes if stand.shops.easypost.advance(code)]
+        await asyncio.sleep(0.1)
+    await stand.shops.callbacks.settled()
+
+
+async def pull(stand: Stand) -> None:
+    for sku in skus(stand, 2):
+        _sell(stand, "woocommerce", sku)
+        await stand.quiet()
+
+
+async def catalog(stand: Stand) -> None:
+    for _ in range(2):
+        await stand.ring("catalog")
+        await stand.quiet()
+
+
+async def _drift(stand: Stand) -> None:
+    """Somebody changes a count behind the hub's back in each shop, and the hub reads both."""
+    one, other = skus(stand, 2)
+    shopify, woocommerce = stand.shops.shopify, stand.shops.woocommerce
+    shopify.set_available(one, shopify.available(one) - 3)
+    woocommerce.set_stock(other, (woocommerce.stock_of(other) or 0) + 3)
+    await sweep_shops(stand)
+
+
+async def sweep_shops(stand: Stand) -> None:
+    """Read both shops back, and wait until every difference is settled, or waits for a person."""
+    for pair in stand.stage.pairs:
+        await stand.ask(_begin, pair, stand)
+    await stand.stage.hub.wake.ring("reconcile")
+
+    async def settled() -> bool:
+        return bool(await stand.ask(demo_books.reconciled))
+
+    await stand.until(settled, "what the shops show to be settled")
+
+
+async def _begin(tx: object, pair: tuple[int, int], stand: Stand) -> None:
+    now = stand.stage.hub.clock()
+    await schedule.ring(tx, "reconcile", [pair], now)  # type: ignore[arg-type]
+    await reconciles.begin(tx, *pair, "chaos", now)  # type: ignore[arg-type]
+
+
+async def drift(stand: Stand) -> None:
+    for _ in range(2):
+        await _drift(stand)
+
+
+async def heal(stand: Stand) -> None:
+    """What differs is asked about, and a person says whose count is right."""
+    await stand.command("drifts", "policy", "ask", *MERCHANT)
+    await _drift(stand)
+    for drift_id in await stand.ask(chaos_books.asked_drifts):
+        await stand.command("drifts", "heal", str(drift_id), "--by", "hub", done_is_refused=True)
+    await stand.command("drifts", "policy", "hub", *MERCHANT)
+
+
+async def list_new(stand: Stand) -> None:
+    """An order comes for what no catalogue has named yet; then it is listed, and counted."""
+    for _ in range(2):
+        sku = f"NEW-{next(stand.numbers):05}"
+        stand.shops.shopify.add_variant(sku=sku, title="New", price="9.00", quantity=50)
+        stand.shops.woocommerce.add_product(sku=sku, name="New", price="9.00", quantity=50)
+        _sell(stand, "woocommerce", sku)
+        await stand.quiet()
+        await _list(stand, sku)
+        stand.shops.supply[sku] = 50
+        await stand.command("stock", "count", sku, "50", *MERCHANT)
+        await stand.quiet()
+
+
+async def _list(stand: Stand, sku: str) -> None:
+    """Both catalogues are read until they name *sku*."""
+    await stand.ring("catalog")
+
+    async def listed() -> bool:
+        found = [await stand.ask(chaos_books.lists, one, sku) for one in stand.stage.connection_ids]
+        return all(found)
+
+    await stand.until(listed, f"{sku} to be listed")
+    await stand.quiet()
+
+
+async def _short(stand: Stand) -> str:
+    """Of what two buyers were promised only a part is found on the shelf."""
+    (sku,) = skus(stand, 1)
+    for shop in SHOPS:
+        _sell(stand, shop, sku)
+    await stand.quiet()
+    await stand.command("stock", "count", sku, "1", *MERCHANT)
+    return sku
+
+
+async def _enough(stand: Stand, sku: str) -> None:
+    await stand.command("stock", "count", sku, "9000", *MERCHANT)
+    await stand.quiet()
+
+
+async def count(stand: Stand) -> None:
+    for _ in range(2):
+        await _enough(stand, await _short(stand))
+
+
+async def propose(stand: Stand) -> None:
+    """The hub may cancel: it says which orders go without, until the units are there after all."""
+    await stand.command("incidents", "policy", "cancel", *MERCHANT)
+    for _ in range(2):
+        sku = await _short(stand)
+
+        async def decided() -> bool:
+            return bool(await stand.ask(chaos_books.proposed))
+
+        await stand.until(decided, "a cancellation to be proposed")
+        await _enough(stand, sku)
+    await stand.command("incidents", "policy", "ask", *MERCHANT)
+
+
+async def resolve(stand: Stand) -> None:
+    for _ in range(2):
+        sku = await _short(stand)
+
+        async def opened() -> bool:
+            return bool(await stand.ask(chaos_books.open_incidents))
+
+        await stand.until(opened, "an incident")
+        for incident_id in await stand.ask(chaos_books.open_incidents):
+            await stand.command("incidents", "resolve", str(incident_id), "--policy", "backorder")
+        await _enough(stand, sku)
+
+
+async def measure(stand: Stand) -> None:
+    await _ring_for_nobody(stand, "measure")
+
+
+async def sweep(stand: Stand) -> None:
+    await _ring_for_nobody(stand, "sweep")
+
+
+async def _ring_for_nobody(stand: Stand, kind: str) -> None:
+    """Work that belongs to no connection; it says nothing where there was nothing to do."""
+    for _ in range(2):
+        await stand.stage.hub.wake.ring(kind)
+        await asyncio.sleep(0.4)
+
+
+async def probe(stand: Stand) -> None:
+    for _ in range(2):
+        await stand.ring("probe")
+        await stand.quiet()
+
+
+async def link(stand: Stand) -> None:
+    """A shop refuses our keys until it is linked again; another is linked again while it works."""
+    stage, shops = stand.stage, stand.shops
+    shops.shopify.revoke_token()
+    await stand.ring("pull")
+
+    async def paused() -> bool:
+        found: str = await stand.ask(chaos_books.status_of, stage.connection_ids[0])
+        return found == "reauth_required"
+
+    await stand.until(paused, "the connection to be paused")
+    shops.shopify.restore_token()
+    keys = {"access_token": world.TOKEN, "client_secret": world.CLIENT_SECRET}
+    await _connect(stand, "shopify", "My Shopify shop", {"shop": world.SHOP, "base_url": stage.urls[0]}, keys)
+    keys = {"consumer_key": world.KEY, "consumer_secret": world.SECRET, "webhook_secret": world.HOOK_SECRET}
+    where = {"base_url": stage.urls[1], "calls_per_s": world.CALLS_PER_S}
+    await _connect(stand, "woocommerce", "My WooCommerce shop", where, keys)
+    await buy(stand)
+
+
+async def _connect(
+    stand: Stand, channel: str, name: str, settings: Mapping[str, str], keys: Mapping[str, str]
+) -> None:
+    words = ["connect", channel, *MERCHANT, "--name", name, "--public-url", stand.stage.door]
+    for key, value in settings.items():
+        words += ["--set", f"{key}={value}"]
+    for key, value in keys.items():
+        path = stand.directory / key
+        path.write_text(value, "utf-8")
+        words += ["--secret", f"{key}=@{path}"]
+    told = await stand.command(*words)
+    token = told["webhook_address"].split("/hooks/")[1].split("/")[0]
+    stand.stage.tokens[token] = told["connection_id"]
+
+
+async def kit(stand: Stand) -> None:
+    """A kit is made of something else, and of something else again."""
+    for sku in skus(stand, 2):
+        await stand.command("stock", "kits", "set", KIT, f"{sku}=2", *MERCHANT)
+        stand.kit = {sku: 2}
+        await stand.quiet()
+
+
+async def replay(stand: Stand) -> None:
+    await buy(stand)
+    ids = await stand.ask(chaos_books.newest_deliveries, 4)
+    for chosen in (ids[:2], ids[2:]):
+        await stand.command("replay", *map(str, chosen), "--wait", "0.1")
+        await stand.quiet()
+
+
+PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
+    "buy": buy,
+    "ship": ship,
+    "pull": pull,
+    "catalog": catalog,
+    "drift": drift,
+    "heal": heal,
+    "list": list_new,
+    "count": count,
+    "propose": propose,
+    "resolve": resolve,
+    "measure": measure,
+    "sweep": sweep,
+    "probe": probe,
+    "link": link,
+    "kit": kit,
+    "replay": replay,
+}

@@ -1,0 +1,73 @@
+"""What a chaos run asks of a hub's database while it goes on, and how it lets time pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.store.database import Connection
+
+
+async def hasten(tx: Connection, within_s: float) -> None:
+    """Let the time pass until work that failed is due again, where that is within *within_s* seconds."""
+    await tx.execute(
+        """UPDATE schedule SET due_at = clock_timestamp() FROM (
+             SELECT merchant_id, connection_id, kind FROM schedule
+             WHERE failures > 0 AND due_at > clock_timestamp()
+               AND due_at < clock_timestamp() + make_interval(secs => $1) FOR UPDATE SKIP LOCKED) late
+           WHERE schedule.merchant_id = late.merchant_id AND schedule.connection_id = late.connection_id
+             AND schedule.kind = late.kind""",
+        within_s,
+    )
+
+
+async def order_ids(tx: Connection, connection_id: int, channel_order_ids: Sequence[str]) -> dict[str, int]:
+    """Ids by the channel's; of orders that are known."""
+    rows = await tx.fetch(
+        """SELECT channel_order_id, order_id FROM orders WHERE connection_id = $1
+           AND channel_order_id = ANY ($2::text[])""",
+        connection_id,
+        list(channel_order_ids),
+    )
+    return {row["channel_order_id"]: row["order_id"] for row in rows}
+
+
+async def newest_deliveries(tx: Connection, count: int) -> list[int]:
+    rows = await tx.fetch("SELECT delivery_id FROM deliveries ORDER BY delivery_id DESC LIMIT $1", count)
+    return [row["delivery_id"] for row in rows]
+
+
+async def asked_drifts(tx: Connection) -> list[int]:
+    """Differences that wait for a person."""
+    rows = await tx.fetch("SELECT drift_id FROM drifts WHERE status = 'asked' ORDER BY drift_id")
+    return [row["drift_id"] for row in rows]
+
+
+async def open_incidents(tx: Connection) -> list[int]:
+    rows = await tx.fetch(
+        "SELECT incident_id FROM stock_incidents WHERE closed_at IS NULL ORDER BY incident_id"
+    )
+    return [row["incident_id"] for row in rows]
+
+
+async def proposed(tx: Connection) -> int:
+    """Orders whose cancellation the hub proposes."""
+    found: int = await tx.fetchval(
+        """SELECT count(*) FROM orders WHERE holds @> '[{"code": "cancel_proposed"}]'"""
+    )
+    return found
+
+
+async def status_of(tx: Connection, connection_id: int) -> str:
+    found: str = await tx.fetchval("SELECT status FROM connections WHERE connection_id = $1", connection_id)
+    return found
+
+
+async def lists(tx: Connection, connection_id: int, sku: str) -> bool:
+    """Whether the connection is known to list *sku*."""
+    found: bool = await tx.fetchval(
+        """SELECT EXISTS (SELECT FROM listings l JOIN variants v USING (merchant_id, variant_id)
+           WHERE l.connection_id = $1 AND v.sku = $2)""",
+        connection_id,
+        sku,
+    )
+    return found
