@@ -116,7 +116,7 @@ POINTS: Final[Mapping[str, Point]] = {
     "probe.called": Point(_NOTHING, "the lease ends, and the account is looked at again", ("check_account",)),
     "link.called": Point(_NOTHING, _SAID, ("check_account",)),
     "link.storing": Point(_NOTHING, _SAID),
-    "link.stored": Point("the account and its keys", "orders are pulled; said again it tells a new address"),
+    "link.stored": Point("the account and its keys", "orders are pulled; said again it has an address more"),
     "subscribe.called": Point("the account and its keys", "said again, topics that are there stay", ("subscribe",)),
     "shelf.storing": Point(_NOTHING, _SAID),
     "shelf.stored": Point("what was booked", "the patrol takes back what is promised and not there"),

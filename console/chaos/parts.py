@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from console.chaos.stand import Stand
 from console.demo import shops as world
-from core.store import chaos_books, demo_books, reconciles, schedule
+from core.store import chaos_books, reconciles, schedule
 
 SHOPS = ("shopify", "woocommerce")
 KIT = "KIT-1"
 CARRIERS = ("UPS", "USPS")
+STILL_S = 12.0  # a look proves nothing about what was just written, as everything was when it was opened
 MERCHANT = ("--merchant", "demo")
 
 _Order = tuple[str, str]  # shop, the shop's id
@@ -96,22 +99,20 @@ async def catalog(stand: Stand) -> None:
 
 
 async def _drift(stand: Stand) -> None:
-    """Somebody changes a count behind the hub's back in each shop, and the hub reads both."""
+    """Somebody changes a count behind the hub's back in each shop, and the hub reads both, until every difference is settled,
+    or waits for a person.
+    """
+    await asyncio.sleep(max(0.0, stand.opened_at + STILL_S - time.monotonic()))
     one, other = skus(stand, 2)
     shopify, woocommerce = stand.shops.shopify, stand.shops.woocommerce
     shopify.set_available(one, shopify.available(one) - 3)
     woocommerce.set_stock(other, (woocommerce.stock_of(other) or 0) + 3)
-    await sweep_shops(stand)
-
-
-async def sweep_shops(stand: Stand) -> None:
-    """Read both shops back, and wait until every difference is settled, or waits for a person."""
     for pair in stand.stage.pairs:
         await stand.ask(_begin, pair, stand)
     await stand.stage.hub.wake.ring("reconcile")
 
     async def settled() -> bool:
-        return bool(await stand.ask(demo_books.reconciled))
+        return bool(await stand.ask(chaos_books.reconciled))
 
     await stand.until(settled, "what the shops show to be settled")
 
@@ -231,28 +232,32 @@ async def probe(stand: Stand) -> None:
 
 
 async def link(stand: Stand) -> None:
-    """A shop refuses our keys until it is linked again; another is linked again while it works."""
-    stage, shops = stand.stage, stand.shops
-    shops.shopify.revoke_token()
-    await stand.ring("pull")
+    """The carrier refuses our key until it is linked again; a shop is linked again while it works."""
+    stage, easypost = stand.stage, stand.shops.easypost
+    carrier_id = stand.carrier_id
+    easypost.revoke_key()
+    await stand.ring("probe", pairs=[(stage.merchant_id, carrier_id)])
 
     async def paused() -> bool:
-        found: str = await stand.ask(chaos_books.status_of, stage.connection_ids[0])
-        return found == "reauth_required"
+        return bool(await stand.ask(chaos_books.status_of, carrier_id) == "reauth_required")
 
     await stand.until(paused, "the connection to be paused")
-    shops.shopify.restore_token()
-    keys = {"access_token": world.TOKEN, "client_secret": world.CLIENT_SECRET}
-    await _connect(stand, "shopify", "My Shopify shop", {"shop": world.SHOP, "base_url": stage.urls[0]}, keys)
-    keys = {"consumer_key": world.KEY, "consumer_secret": world.SECRET, "webhook_secret": world.HOOK_SECRET}
+    easypost.key = world.CARRIER_KEY
+    where = {"base_url": stage.urls[2], "calls_per_s": world.CALLS_PER_S}
+    keys = {"api_key": world.CARRIER_KEY, "webhook_secret": world.CARRIER_SECRET}
+    token = await _connect(stand, "easypost", "My carrier", where, keys)
+    _only(easypost.callbacks.hooks, token)
     where = {"base_url": stage.urls[1], "calls_per_s": world.CALLS_PER_S}
-    await _connect(stand, "woocommerce", "My WooCommerce shop", where, keys)
+    keys = {"consumer_key": world.KEY, "consumer_secret": world.SECRET, "webhook_secret": world.HOOK_SECRET}
+    token = await _connect(stand, "woocommerce", "My WooCommerce shop", where, keys)
+    _only(stand.shops.woocommerce.hooks.hooks, token)
     await buy(stand)
 
 
 async def _connect(
     stand: Stand, channel: str, name: str, settings: Mapping[str, str], keys: Mapping[str, str]
-) -> None:
+) -> str:
+    """Link an account; the secret part of its webhook address."""
     words = ["connect", channel, *MERCHANT, "--name", name, "--public-url", stand.stage.door]
     for key, value in settings.items():
         words += ["--set", f"{key}={value}"]
@@ -261,8 +266,14 @@ async def _connect(
         path.write_text(value, "utf-8")
         words += ["--secret", f"{key}=@{path}"]
     told = await stand.command(*words)
-    token = told["webhook_address"].split("/hooks/")[1].split("/")[0]
-    stand.stage.tokens[token] = told["connection_id"]
+    token: str = told["webhook_address"].split("/hooks/")[1].split("/")[0]
+    return token
+
+
+def _only(hooks: dict[Any, Any], token: str) -> None:
+    """Forget addresses of before: they still work, and everything would come once more for each."""
+    for number in [number for number, hook in hooks.items() if token not in hook.url]:
+        del hooks[number]
 
 
 async def kit(stand: Stand) -> None:

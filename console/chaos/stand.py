@@ -44,7 +44,9 @@ SELDOM_S = "86400"  # what otherwise happens every few minutes is rung for here
 
 @dataclass(slots=True)
 class Stand:
-    """*tokens* are secret parts of webhook addresses; *acked* the keys of webhooks that were answered 200."""
+    """*acked* are the keys of webhooks that were answered 200, *kit* is what the kit is made of now, *numbers* begin where
+    nothing was used.
+    """
 
     stage: Stage
     forks: Forks
@@ -53,6 +55,7 @@ class Stand:
     board: Path
     processes: dict[str, Fork] = field(default_factory=dict)
     acked: set[bytes] = field(default_factory=set)
+    opened_at: float = field(default_factory=time.monotonic)
     restarts: int = 0
     kit: dict[str, int] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -60,6 +63,12 @@ class Stand:
     @property
     def shops(self) -> Shops:
         return self.stage.shops
+
+    @property
+    def carrier_id(self) -> int:
+        """The carrier's connection."""
+        (found,) = set(self.stage.tokens.values()) - set(self.stage.connection_ids)
+        return found
 
     async def ask(self, question: Callable[..., Awaitable[Any]], *words: Any) -> Any:
         """What *question* of `core.store` finds."""
@@ -182,8 +191,8 @@ async def open_stand(
         environments["web"]["FAIRWAY_PORT"] = str(urlsplit(stage.door).port)
         for name in list(ROLES)[1:]:
             await stand.start(name)
-        _listen(stand)
         await acts.link(stage, lambda _what, _share: None)
+        _listen(stand)
         await opened(stand)
         keeping = asyncio.create_task(stand.keep())
         try:
@@ -197,9 +206,13 @@ async def open_stand(
 
 def _listen(stand: Stand) -> None:
     """Remember every webhook that is answered 200: from then on it may not be lost."""
+    easypost = stand.carrier_id
+    shopify, woocommerce = stand.stage.connection_ids
 
     def take(webhook: Webhook) -> None:
-        _, _, token, topic = urlsplit(webhook.url).path.split("/", 3)
-        stand.acked.add(dedupe_key(stand.stage.tokens[token], unquote(topic), webhook.body))
+        # By its topic: where a command died once its account was linked, nobody but the shop knows the token.
+        topic = unquote(urlsplit(webhook.url).path.split("/", 3)[3])
+        connection_id = shopify if "/" in topic else woocommerce if "." in topic else easypost
+        stand.acked.add(dedupe_key(connection_id, topic, webhook.body))
 
     stand.shops.courier.taken = stand.shops.callbacks.taken = take

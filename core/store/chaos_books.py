@@ -36,6 +36,18 @@ async def newest_deliveries(tx: Connection, count: int) -> list[int]:
     return [row["delivery_id"] for row in rows]
 
 
+async def reconciled(tx: Connection) -> bool:
+    """Whether everything was read back, and every difference is over or waits for a person."""
+    found: bool = await tx.fetchval(
+        """SELECT NOT EXISTS (SELECT FROM reconciles WHERE finished_at IS NULL)
+             AND NOT EXISTS (SELECT FROM drifts WHERE status IN ('watching', 'told'))
+             AND NOT EXISTS (SELECT FROM listing_levels ll WHERE pending OR (unseen > 0 AND NOT EXISTS (
+               SELECT FROM drifts d WHERE d.merchant_id = ll.merchant_id AND d.connection_id = ll.connection_id
+                 AND d.listing_id = ll.listing_id AND d.status = 'asked')))"""
+    )
+    return found
+
+
 async def asked_drifts(tx: Connection) -> list[int]:
     """Differences that wait for a person."""
     rows = await tx.fetch("SELECT drift_id FROM drifts WHERE status = 'asked' ORDER BY drift_id")

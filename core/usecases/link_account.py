@@ -39,7 +39,8 @@ async def link_account(
     stock_since: datetime | None = None,
 ) -> NewLink:
     """Link one account of a channel; the merchant is made where new. An account whose connection is paused or was
-    disconnected works again under its old name, and what waited for it goes on.
+    disconnected works again under its old name, and what waited for it goes on. The same said again of one that works
+    (for no answer was seen) gives it another address beside those it has.
 
     *credentials* may hold the channel's webhook secret; without one a secret of ours is made. *stock_since* is when
     the counts were taken that stock starts from (now, when not given). Raises `FairwayError` when the channel
@@ -75,7 +76,7 @@ async def link_account(
     kinds = connections.WORK_KINDS if manifest.kind == "channel" else ("probe", "effect")
     async with hub.database.transaction([merchant_id]) as tx:
         known = await connections.find_account(tx, merchant_id, channel, account.account)
-        if known is not None and known.status != "active":
+        if known is not None and (known.status != "active" or known.name == name):
             connection_id = known.connection_id
             await connections.mark_listed(tx, merchant_id, connection_id, now)
             for (

@@ -81,6 +81,19 @@ async def test_what_waited_for_a_paused_account_is_told_once_it_is_linked_again(
     )
 
 
+async def test_who_saw_no_answer_links_again_under_the_same_name_and_has_an_address_that_works(
+    rig: Rig,
+) -> None:
+    first = await link(rig)
+
+    again = await link(rig)
+
+    assert again.connection_id == first.connection_id
+    tokens = "SELECT count(*) FROM hooks WHERE connection_id = $1"
+    assert await rig.admin.fetchval(tokens, first.connection_id) == 2
+    assert again.token != first.token
+
+
 async def test_an_account_that_works_is_linked_once(rig: Rig) -> None:
     await link(rig)
 
