@@ -142,8 +142,8 @@ def connections_command(push_on: str | None, push_off: str | None, what: str, as
                     pair = (one.merchant_id, one.connection_id)
                     if what != "shipments":
                         await connections.switch_push(tx, *pair, on=on)
-                        await schedule.ring(tx, "push", [pair], hub.clock())
                         await schedule.ring(tx, "reconcile", [pair], hub.clock())
+                        await schedule.ring(tx, "push", [pair], hub.clock())
                     if what != "stock":
                         await connections.switch_fulfillments(tx, *pair, on=on)
                         await schedule.ring(tx, "effect", [pair], hub.clock())

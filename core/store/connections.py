@@ -15,15 +15,8 @@ from core.sealing import BodyBox, Keyring, associated
 from core.store.database import Connection, Row
 from core.store.stock import mark_dirty
 
-WORK_KINDS = (
-    "pull",
-    "fetch",
-    "catalog",
-    "push",
-    "reconcile",
-    "probe",
-    "effect",
-)  # of a channel; a carrier needs only the last two
+# Of a channel, in the order in which their rows are locked by who locks several; a carrier needs probe and effect only.
+WORK_KINDS = ("reconcile", "pull", "push", "catalog", "probe", "effect", "fetch")
 
 
 @dataclass(frozen=True, slots=True)

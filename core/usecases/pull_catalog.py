@@ -81,10 +81,10 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
         seen.add(cursor)
     async with hub.database.transaction([lease.merchant_id]) as tx:
         pair = (lease.merchant_id, lease.connection_id)
-        await schedule.ring(tx, "pull", [pair], hub.clock())
-        await schedule.ring(tx, "push", [pair], hub.clock())
         every = timedelta(seconds=hub.settings.reconcile_every_s)
         await schedule.ring(tx, "reconcile", [pair], hub.clock() + every)
+        await schedule.ring(tx, "pull", [pair], hub.clock())
+        await schedule.ring(tx, "push", [pair], hub.clock())
     await hub.wake.ring("push")
     await hub.wake.ring("relevel")
     return Cataloged(count, matched)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from usecase_rig import MUG, Rig
 from connectors import discover
 from core.connector import Connector
 from core.errors import UsageProblem
+from core.store import schedule
 from core.usecases.link_account import NewLink, link_account
 
 
@@ -92,6 +94,21 @@ async def test_who_saw_no_answer_links_again_under_the_same_name_and_has_an_addr
     tokens = "SELECT count(*) FROM hooks WHERE connection_id = $1"
     assert await rig.admin.fetchval(tokens, first.connection_id) == 2
     assert again.token != first.token
+
+
+async def test_who_links_again_while_the_shop_is_read_back_waits_and_stands_in_nobodys_way(rig: Rig) -> None:
+    first = await link(rig)
+    where = (first.merchant_id, first.connection_id)
+    async with rig.hub.database.transaction([first.merchant_id]) as sweep:
+        await schedule.hold(sweep, *where, "reconcile")
+        linking = asyncio.create_task(link(rig))
+        waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')"
+        while not await rig.admin.fetchval(waits):
+            await asyncio.sleep(0.01)
+
+        await schedule.hold(sweep, *where, "push")  # as a sweep does: in a circle one of the two would be ended
+
+    assert (await linking).connection_id == first.connection_id
 
 
 async def test_an_account_that_works_is_linked_once(rig: Rig) -> None:
