@@ -1,10 +1,11 @@
-"""Every crash point with everything that can befall a process there, in an order that follows from the seed. Runs nothing."""
+"""Every crash point with all that can befall a process there, in an order that follows from the seed. Runs nothing."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
+from core.errors import UsageProblem
 from core.failpoints import POINTS, Action
 
 LEASE_S = 1.0  # of the workers: every call on this machine is short
@@ -74,6 +75,14 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
+
+    @staticmethod
+    def parse(text: str) -> Shard:
+        """From words such as 3/10; raises `UsageProblem`."""
+        number, _, of = text.partition("/")
+        if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+            raise UsageProblem(f"{text!r} is no share.", fix="Such as 3/10: the third of ten.")
+        return Shard(int(number), int(of))
 
 
 def cases(seed: int, shard: Shard) -> list[Case]:

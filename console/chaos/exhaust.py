@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -30,12 +29,12 @@ LONGEST_S = 120.0  # for one case
 COUNTED = ("lost", "duplicated", "duplicate_effects", "wrong_states", "tracking_missing", "wrong_levels",
            "invariants_violated")  # fmt: skip
 
-Tell = Callable[[str, float], None]
+Tell = Callable[[str, int, int], None]  # what was tried last and how it went, how many were, of how many
 
 
 @dataclass(slots=True)
 class Tried:
-    """What became of a case: how often processes came to its point, and whether it *fired*; what the books say after."""
+    """What became of a case: how often processes came to its point, whether it *fired*, and what is *wrong* afterwards."""
 
     case: Case
     came: int = 0
@@ -48,6 +47,12 @@ class Tried:
     def ok(self) -> bool:
         return self.fired and not self.wrong and not self.stuck
 
+    @property
+    def words(self) -> str:
+        """For a person."""
+        how = "fine" if self.ok else "WRONG" if self.wrong or self.stuck else "NOT REACHED"
+        return f"{self.case.armed}: {how}, {self.seconds:.1f} s"
+
     def row(self) -> dict[str, Any]:
         found = {**asdict(self), **asdict(self.case), "ok": self.ok, "seconds": round(self.seconds, 2)}
         del found["case"]
@@ -57,21 +62,19 @@ class Tried:
 async def exhaust(
     seed: int, shard: Shard, wanted: Sequence[Case], directory: Path, tell: Tell
 ) -> dict[str, Any]:
-    """Try every one of *wanted*; returns the numbers with `passed`. After a case that went wrong everything is opened anew."""
+    """Try every one of *wanted*; returns the numbers with `passed`. After one that went wrong everything is opened anew."""
     begun = time.monotonic()
     tried: list[Tried] = []
     restarts, acked, worlds = 0, 0, 0
     while len(tried) < len(wanted):
         worlds += 1
-        # Beside each other: the sockets' paths may not be long.
-        place = Path(tempfile.mkdtemp(prefix=f"world-{worlds}-", dir=directory))
-        place.chmod(0o711)
+        place = directory / f"world {worlds}"
         home = Home.open(place)
         with run_servers(place, log=lambda _text: None) as servers:
             async with open_stand(servers, home, seed, open_part) as stand:
                 for case in wanted[len(tried) :]:
-                    tell(case.armed, len(tried) / len(wanted))
                     tried.append(await _try(stand, case))
+                    tell(tried[-1].words, len(tried), len(wanted))
                     if tried[-1].wrong or tried[-1].stuck:
                         break
                 restarts, acked = restarts + stand.restarts, acked + len(stand.acked)
@@ -147,8 +150,7 @@ def _numbers(seed: int, shard: Shard, tried: Sequence[Tried], seconds: float) ->
     return {
         "seed": seed,
         "shard": str(shard),
-        "points": len({one.case.point for one in tried}),
-        "points_in_all": len(POINTS),
+        "points": len(POINTS),
         "cases": len(tried),
         "fired": sum(one.fired for one in tried),
         "not_reached": [one.case.armed for one in tried if not one.fired],

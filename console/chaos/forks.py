@@ -6,20 +6,18 @@ What runs is the same command line in a process of its own, which can be killed 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
-import selectors
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from console.home import CHECKOUT
 from core.errors import FairwayError
+from core.flow import decode
 
 START_S = 30.0  # until the first of them has imported everything, or one says that it is ready
 
@@ -81,7 +79,7 @@ class Forks:
         """Hear of forks that begin and end, until the mother is gone."""
         assert self._mother.stdout is not None  # noqa: S101 - as above
         while line := await self._mother.stdout.readline():
-            said = json.loads(line)
+            said = decode(line)
             fork = self._forks[said["n"]]
             if "code" in said:
                 fork.ended.set_result(said["code"])
@@ -93,10 +91,10 @@ class Forks:
 @asynccontextmanager
 async def open_forks(directory: Path) -> AsyncIterator[Forks]:
     """Fork while the block runs; what still runs at its end is killed. What they say is kept in *directory*."""
-    directory.mkdir(exist_ok=True)
+    await asyncio.to_thread(directory.mkdir)
     with (directory / "mother.log").open("ab") as log:
         mother = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "console.chaos.forks"),
+            *(sys.executable, "-P", "-m", "console.chaos.mother"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
@@ -113,95 +111,3 @@ async def open_forks(directory: Path) -> AsyncIterator[Forks]:
         mother.stdin.close()
         await mother.wait()
         await listening
-
-
-def be_mother() -> None:
-    """Fork what is asked for on standard input, say on standard output what begins and ends; at the end kill the rest."""
-    _import_everything()
-    waking, wake = os.pipe()
-    for end in (waking, wake):
-        os.set_blocking(end, False)
-    signal.set_wakeup_fd(wake)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    ears = selectors.DefaultSelector()
-    ears.register(0, selectors.EVENT_READ)
-    ears.register(waking, selectors.EVENT_READ)
-    children: dict[int, int] = {}
-    heard = b""
-    while True:
-        for key, _ in ears.select():
-            if key.fd == waking:
-                os.read(waking, 4096)
-                continue
-            more = os.read(0, 1 << 16)
-            if not more:
-                for pid in children:
-                    os.kill(pid, signal.SIGKILL)
-                return
-            *lines, heard = (heard + more).split(b"\n")
-            for line in lines:
-                asked = json.loads(line)
-                pid = os.fork()
-                if pid == 0:
-                    ears.close()
-                    os._exit(_be_child(asked))
-                children[pid] = asked["n"]
-                _say({"n": asked["n"], "pid": pid})
-        for pid in list(children):
-            found, status = os.waitpid(pid, os.WNOHANG)
-            if found:
-                _say({"n": children.pop(pid), "code": os.waitstatus_to_exitcode(status)})
-
-
-def _say(what: Mapping[str, Any]) -> None:
-    os.write(1, json.dumps(what).encode() + b"\n")
-
-
-def _import_everything() -> None:
-    import importlib
-
-    import jobs.worker
-    import webhooks.app
-    import webhooks.server
-    from connectors import discover
-    from console.cli.main import COMMANDS
-
-    discover()
-    for module, _, _ in COMMANDS.values():
-        importlib.import_module(f"console.cli.{module}")
-    for path in sorted((CHECKOUT / "core" / "usecases").glob("[a-z]*.py")):
-        importlib.import_module(f"core.usecases.{path.stem}")
-    gc.collect()
-    gc.freeze()
-
-
-def _be_child(asked: Mapping[str, Any]) -> int:
-    """Become the command; its exit code."""
-    from console.cli.main import main
-
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
-    for place, path, how in (
-        (0, os.devnull, os.O_RDONLY),
-        (1, asked["out"], os.O_WRONLY),
-        (2, asked["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT),
-    ):
-        opened = os.open(path, how, 0o600)
-        os.dup2(opened, place)
-        os.close(opened)
-    os.environ.update(asked["environment"])
-    try:
-        main(asked["words"])
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
-    except BaseException:  # noqa: BLE001 - as the interpreter would: shown, and an exit code
-        sys.excepthook(*sys.exc_info())
-        return 1
-    finally:
-        sys.stdout.flush()
-    return 0
-
-
-if __name__ == "__main__":
-    be_mother()

@@ -27,7 +27,9 @@ async def open_part(stand: Stand) -> None:
     shops.woocommerce.add_product(sku=KIT, name="A kit", price="9.00", quantity=0)
     for token, connection_id in stand.stage.tokens.items():
         if connection_id == stand.stage.connection_ids[0]:
-            shops.shopify.subscribe("fulfillments/create", f"{stand.stage.door}/hooks/{token}/fulfillments/create")
+            shops.shopify.subscribe(
+                "fulfillments/create", f"{stand.stage.door}/hooks/{token}/fulfillments/create"
+            )
     await stand.command("stock", "kits", "set", KIT, "DEMO-001=2", *MERCHANT)
     await _list(stand, KIT)
     stand.kit = {"DEMO-001": 2}
@@ -35,7 +37,7 @@ async def open_part(stand: Stand) -> None:
 
 def skus(stand: Stand, count: int) -> list[str]:
     """SKUs that nobody has touched for long."""
-    found = []
+    found: list[str] = []
     while len(found) < count:
         number = next(stand.numbers) % world.VARIANTS + 1
         if number % world.SCARCE_EVERY and number > 2:
@@ -99,8 +101,8 @@ async def catalog(stand: Stand) -> None:
 
 
 async def _drift(stand: Stand) -> None:
-    """Somebody changes a count behind the hub's back in each shop, and the hub reads both, until every difference is settled,
-    or waits for a person.
+    """Somebody changes a count behind the hub's back in each shop. The hub reads both, until every difference is over or
+    waits for a person.
     """
     await asyncio.sleep(max(0.0, stand.opened_at + STILL_S - time.monotonic()))
     one, other = skus(stand, 2)

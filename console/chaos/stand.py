@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -25,6 +24,7 @@ from console.demo.stage import Stage, insist
 from console.home import Home
 from console.servers import Servers
 from core.errors import FairwayError
+from core.flow import decode
 from core.hub import open_hub
 from core.settings import read_settings
 from core.store import chaos_books, demo_books, schedule
@@ -115,7 +115,7 @@ class Stand:
             fork = await self.forks.fork([*words, "--json"], self.environments["worker"], log)
             code = await fork.ended
             if code == 0:
-                return json.loads(fork.out.read_text("utf-8"))
+                return decode(fork.out.read_bytes())
             if code > 1 and number and done_is_refused:
                 return None
             if code > 1:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from console.cli.chaos_exhaustive import go_through, print_cases
 from console.cli.chaos_recovery import print_figures, recover
 from console.cli.chaos_sabotage import print_caught, spoil
 from console.cli.chaos_strike import explain, print_numbers, strike
@@ -32,8 +33,24 @@ from console.cli.show import print_json, run
 @click.option(
     "--sabotage", is_flag=True, help="Take one safety line out of a copy at a time; the tests must notice."
 )
+@click.option(
+    "--exhaustive",
+    is_flag=True,
+    help="Go through every crash point instead: kill, stop, break and delay there.",
+)
+@click.option("--shard", metavar="I/N", help="With --exhaustive: only this share of it, such as 3/10.")
 @click.option("--keep", is_flag=True, help="Leave the directory with the logs, also when nothing was wrong.")
-def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, sabotage: bool, keep: bool) -> int:
+def chaos(
+    *,
+    seed: int,
+    minutes: float,
+    as_json: bool,
+    recovery: bool,
+    sabotage: bool,
+    exhaustive: bool,
+    shard: str | None,
+    keep: bool,
+) -> int:
     """Strike everything the hub is made of while buyers buy, then compare the books.
 
     Two webs, three workers, PostgreSQL, Valkey, two shops and a carrier: killed, stopped past their leases, emptied, cut
@@ -51,7 +68,10 @@ def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, sabotage:
     directory.chmod(0o711)
     done = False
     try:
-        numbers = run((recover if recovery else strike)(directory, seed, minutes))
+        if exhaustive:
+            numbers = run(go_through(directory, seed, shard))
+        else:
+            numbers = run((recover if recovery else strike)(directory, seed, minutes))
         done = bool(numbers["passed"])
     finally:
         if keep or not done:
@@ -60,10 +80,12 @@ def chaos(*, seed: int, minutes: float, as_json: bool, recovery: bool, sabotage:
             shutil.rmtree(directory, ignore_errors=True)
     if as_json:
         print_json(numbers)
+    elif exhaustive:
+        print_cases(numbers)
     elif recovery:
         print_figures(numbers)
     else:
         print_numbers(numbers)
-    if not done and not recovery:
+    if not done and not recovery and not exhaustive:
         explain(numbers)
     return 0 if done else 1

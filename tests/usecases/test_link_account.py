@@ -106,7 +106,9 @@ async def test_who_links_again_while_the_shop_is_read_back_waits_and_stands_in_n
         while not await rig.admin.fetchval(waits):
             await asyncio.sleep(0.01)
 
-        await schedule.hold(sweep, *where, "push")  # as a sweep does: in a circle one of the two would be ended
+        await schedule.hold(
+            sweep, *where, "push"
+        )  # as a sweep does: in a circle one of the two would be ended
 
     assert (await linking).connection_id == first.connection_id
 
