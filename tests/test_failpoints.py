@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 import core.connector
 from core import failpoints
 from core.errors import UsageProblem
-from core.failpoints import POINTS, FailpointHit, arm, reach
+from core.failpoints import POINTS, FailpointHit, arm, post, reach, visitors
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = re.search(
@@ -100,3 +101,78 @@ async def test_a_point_that_is_not_armed_costs_nothing_to_speak_of() -> None:
 def test_what_cannot_be_armed_is_refused(text: str) -> None:
     with pytest.raises(UsageProblem):
         arm(text)
+
+
+VISIT = """
+import asyncio, sys
+from core.failpoints import arm, reach
+arm(sys.argv[1])
+async def main():
+    for _ in range(3):
+        await reach("drain.read")
+        await reach("push.called")
+asyncio.run(main())
+"""
+
+
+def visit(board: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", VISIT, str(board)], cwd=ROOT)
+
+
+def test_processes_that_share_a_board_count_together_and_it_befalls_one_of_them(tmp_path: Path) -> None:
+    board = tmp_path / "board"
+    post(board, "push.called=kill@4")
+
+    ended = [(one.pid, one.wait()) for one in [visit(board) for _ in range(3)]]
+
+    came = visitors(board)
+    (killed,) = (pid for pid, code in ended if code == -signal.SIGKILL)
+    assert killed == came[3]
+    assert sorted(code for _, code in ended) == [-signal.SIGKILL, 0, 0]
+    assert len(came) >= 7
+
+
+async def test_what_a_board_says_is_heard_at_once_and_counted_anew(tmp_path: Path) -> None:
+    board = tmp_path / "board"
+    arm(str(board))
+    await reach("drain.claimed")
+    assert visitors(board) == []
+
+    post(board, "drain.claimed=raise@2")
+    await reach("drain.claimed")
+    await reach("drain.read")
+    assert visitors(board) == [os.getpid()]
+    post(board, "drain.claimed=raise@2")
+    await reach("drain.claimed")
+    with pytest.raises(FailpointHit):
+        await reach("drain.claimed")
+
+    post(board, "")
+    await reach("drain.claimed")
+    assert visitors(board) == []
+
+
+def test_nothing_that_cannot_be_armed_is_put_on_a_board(tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem):
+        post(tmp_path / "board", "nowhere=kill")
+    assert not (tmp_path / "board").exists()
+
+
+# What opens a transaction in a use case and has no point.
+ONLY_READS = {
+    "arrivals", "examine", "examine_work", "explain_listing", "follow_channel", "follow_deliveries", "follow_log",
+    "list_kits", "show_buffers", "show_incident",
+}  # fmt: skip
+# One word of a person in one transaction: it is said or not, and who got no answer says it again.
+SAID_AGAIN = {"accept_oversold", "arrange_locations", "change_words", "decide_waves", "set_rules"}
+HARMLESS = {"count_intake", "run_log", "reconcile"}  # counts, lines, a bell: their loss changes nothing else
+
+
+def test_a_use_case_that_writes_has_a_point_or_a_reason_for_none() -> None:
+    opens = re.compile(r"database\.transaction\(|\brecorded\(")
+    without = {
+        path.stem
+        for path in (ROOT / "core/usecases").glob("*.py")
+        if opens.search(text := path.read_text("utf-8")) and "await reach(" not in text
+    }
+    assert without == ONLY_READS | SAID_AGAIN | HARMLESS

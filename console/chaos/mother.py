@@ -42,6 +42,7 @@ def be_mother() -> None:
             if not more:
                 for pid in children:
                     os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
                 return
             *lines, heard = (heard + more).split(b"\n")
             for line in lines:

@@ -1,0 +1,77 @@
+"""A tenth of all crash points, another one each day: which one is in the name of the test, and `FAIRWAY_TENTH=3` asks for
+the third. And that the judge can say no.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from command_rig import run_command
+
+from console.chaos.cases import Case, Shard
+from console.chaos.exhaust import COUNTED, Tried, exhaust
+from console.cli.chaos_exhaustive import merged, print_cases
+from console.servers.memory import throwaway
+from core.clock import wall_clock
+from core.failpoints import Action
+
+TENTH = int(os.environ.get("FAIRWAY_TENTH") or wall_clock().toordinal() % 10 + 1)
+
+
+@pytest.mark.parametrize("tenth", [TENTH])
+async def test_whatever_befalls_a_process_at_a_crash_point_the_books_balance(
+    tmp_path: Path, tenth: int
+) -> None:
+    words = ("chaos", "--exhaustive", "--seed", "1", "--shard", f"{tenth}/10", "--json")
+
+    told, code = await run_command(tmp_path, *words, patience_s=900)
+
+    assert told["failed"] == []
+    assert told["not_reached"] == []
+    assert {told[name] for name in COUNTED} == {0}
+    assert (told["fired"], code) == (told["cases"], 0)
+    assert told["cases"] >= 60
+
+
+async def test_a_point_that_is_never_reached_is_no_case_that_is_fine() -> None:
+    said: list[str] = []
+    never = Case("probe.called", Action.RAISE, 99)
+
+    with throwaway("fairway-tests-") as directory:
+        told = await exhaust(1, Shard(), [never], directory, lambda words, _done, _of: said.append(words))
+
+    assert (told["fired"], told["passed"]) == (0, False)
+    assert told["not_reached"] == ["probe.called=raise@99"]
+    assert 0 < told["each"][0]["came"] < 99
+    assert "NOT REACHED" in said[0]
+
+
+def share(shard: str, *, lost: int = 0) -> dict[str, object]:
+    tried = Tried(
+        Case("drain.claimed", Action.KILL, 1), came=1, fired=True, wrong={"lost": lost} if lost else {}
+    )
+    rows = [tried.row()]
+    numbers: dict[str, object] = dict.fromkeys((*COUNTED, "stuck", "restarts", "acked", "worlds"), 1 - 1)
+    numbers |= {"seed": 4, "shard": shard, "points": 81, "cases": 1, "fired": 1, "not_reached": []}
+    return numbers | {
+        "lost": lost,
+        "each": rows,
+        "failed": [] if tried.ok else rows,
+        "seconds": 3.5,
+        "passed": tried.ok,
+    }
+
+
+def test_shares_together_are_as_wrong_as_the_worst_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    fine = merged([share("1/2"), share("2/2")])
+    wrong = merged([share("1/2"), share("2/2", lost=2)])
+
+    assert (fine["cases"], fine["passed"], len(fine["each"]), fine["seconds"]) == (2, True, 2, 3.5)
+    assert (wrong["lost"], wrong["passed"], len(wrong["failed"])) == (2, False, 1)
+    print_cases(wrong)
+    said = capsys.readouterr()
+    assert "drain.claimed (1)  kill" in said.out
+    assert "NOT EVERY CASE IS FINE." in said.out
+    assert "--exhaustive --seed 4" in said.err
