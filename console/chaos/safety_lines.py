@@ -103,4 +103,45 @@ LINES = (
         "pause = max(pause, lands)", "pause = pause + 0 * lands",
         (_T + "test_shipping_traps.py::test_a_call_that_lands_after_its_deadline_is_not_made_again_before",),
     ),
+    SafetyLine(
+        "an attempt that commits after its call", _UC + "push_effects.py",
+        "        if not claimed:\n            return done\n        answers = await asyncio.gather(",
+        "            if not claimed:\n                return done\n            answers = await asyncio.gather(",
+        (_T + "test_push_effects.py::test_the_attempt_is_written_before_the_call",),
+    ),
+    SafetyLine(
+        "commits that are answered before they are on the disk", "core/store/database.py",
+        '    "lock_timeout": "5s",', '    "lock_timeout": "5s", "synchronous_commit": "off",',
+        (
+            "tests/console/test_servers_killed.py"
+            "::test_what_the_hub_was_told_is_committed_survives_a_crash_in_the_same_moment",
+        ),
+    ),
+    SafetyLine(
+        "rows locked in any order", "core/store/stock.py",
+        "ORDER BY s.merchant_id, s.variant_id, s.location_id FOR UPDATE OF s",
+        "ORDER BY random() FOR UPDATE OF s",
+        ("tests/store/test_stock_locks.py",),
+    ),
+    SafetyLine(
+        "kinds of work rung in any order", "core/store/connections.py",
+        '("reconcile", "pull", "push",', '("push", "pull", "reconcile",',
+        (
+            _T + "test_link_account.py"
+            "::test_who_links_again_while_the_shop_is_read_back_waits_and_stands_in_nobodys_way",
+        ),
+    ),
+    SafetyLine(
+        "the same state applied again", "core/rules/orders.py",
+        "return Verdict.SAME", "return Verdict.APPLY",
+        (_T + "test_drain.py::test_duplicates_change_nothing",),
+    ),
+    SafetyLine(
+        "units of a cancelled order put back twice", "core/rules/drift_settling.py",
+        "if evidence.released >= units:", "if evidence.released > units:",
+        (
+            "tests/rules/test_drift_rules.py"
+            "::test_units_of_cancelled_orders_that_the_ledger_has_back_are_never_booked_again",
+        ),
+    ),
 )  # fmt: skip

@@ -25,6 +25,7 @@ from servers_rig import (
 
 from console.servers import Servers, run_servers
 from core.errors import Busy
+from core.store.database import Database
 
 ends_with_its_hub = pytest.mark.skipif(not LINUX, reason="only Linux ends a server with its hub")
 
@@ -43,6 +44,23 @@ async def test_a_killed_postgres_comes_back_with_every_acknowledged_row(pair: Se
 
     assert await query(url, "SELECT count(*) FROM written") == 200
     held.terminate()
+
+
+async def test_what_the_hub_was_told_is_committed_survives_a_crash_in_the_same_moment(pair: Servers) -> None:
+    postgres, _ = keepers(pair)
+    url, lives_before = pair.endpoints.database_url, postgres.times_ready
+    database = await Database.connect(url, admin=True)
+    async with database.transaction([]) as tx:
+        await tx.execute("DROP TABLE IF EXISTS told; CREATE TABLE told (n int)")
+    for n in range(100):
+        async with database.transaction([]) as tx:
+            await tx.execute("INSERT INTO told VALUES ($1)", n)
+
+    postgres.kill()
+    await asyncio.to_thread(postgres.wait_ready, after=lives_before)
+
+    assert await query(url, "SELECT count(*) FROM told") == 100
+    await database.close()
 
 
 async def test_a_killed_valkey_comes_back_with_what_it_had(pair: Servers) -> None:
