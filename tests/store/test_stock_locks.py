@@ -30,6 +30,7 @@ async def test_who_want_the_same_shelves_at_once_never_wait_for_each_other_in_a_
             async with hub.database.transaction([merchant_id]) as tx:
                 locked = await stock.lock(tx, luck.sample(wanted, SHELVES))
                 assert len(locked) == SHELVES
+                await asyncio.sleep(0.005)  # the others come, and wait with what they have locked so far
 
     # A circle would end one of them with an error, after a second.
     await asyncio.gather(*(desk(number) for number in range(DESKS)))

@@ -79,11 +79,12 @@ async def test_a_lost_answer_is_looked_for_before_anything_is_sent_again(rig: Ri
 
 async def test_the_attempt_is_written_before_the_call(rig: Rig, world: World, fresh: str) -> None:
     begun: list[int] = []
-    other = await asyncpg.connect(fresh)
+    other, alone = await asyncpg.connect(fresh), asyncio.Lock()
     send = world.__call__
 
     async def watched(*call: Any) -> Any:
-        begun.append(await other.fetchval("SELECT count(*) FROM effect_attempts WHERE outcome IS NULL"))
+        async with alone:
+            begun.append(await other.fetchval("SELECT count(*) FROM effect_attempts WHERE outcome IS NULL"))
         return await send(*call)
 
     rig.hub.send = watched
@@ -92,7 +93,7 @@ async def test_the_attempt_is_written_before_the_call(rig: Rig, world: World, fr
     await other.close()
 
     assert begun
-    assert min(begun) == 1  # to everybody who looks while the channel is called
+    assert min(begun) >= 1  # to everybody who looks while the channel is called
 
 
 async def test_a_worker_that_dies_in_the_middle_leaves_an_attempt_that_the_next_one_looks_into(
