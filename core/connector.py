@@ -143,6 +143,22 @@ class Page:
     changed_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OrderStamp:
+    """That an order is there, and when it changed last: None where the channel does not say."""
+
+    channel_order_id: str
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StampPage:
+    """One page of a list of orders."""
+
+    stamps: tuple[OrderStamp, ...]
+    next_cursor: str | None
+
+
 class Problem(Value):
     """Something in a payload that could not be understood, with its place (RFC 6901) and words for a person."""
 
@@ -278,6 +294,15 @@ class PullsOrders(Protocol):
 
     def pull_orders(self, window: Window, cursor: str | None) -> Flow[Page]: ...
     def fetch_order(self, channel_order_id: str) -> Flow[Page]: ...
+
+
+@runtime_checkable
+class ListsOrders(Protocol):
+    """Says which orders changed in a window, by id and time of change alone: what a pull is checked by. None that the
+    channel still has in that version may be left out, whatever changes meanwhile.
+    """
+
+    def list_orders(self, window: Window, cursor: str | None) -> Flow[StampPage]: ...
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from core.hub import Hub
 from core.log import get_log
 from core.store.database import RETRYABLE
+from core.usecases.certify import certify, next_certify
 from core.usecases.drain import SLICE, drain
 from core.usecases.fetch_orders import fetch_orders, next_fetch
 from core.usecases.fill_shortages import fill_shortages
@@ -68,6 +69,10 @@ async def _reconcile(hub: Hub) -> bool:
     return bool(await run_due(hub, "reconcile", reconcile, next_reconcile))
 
 
+async def _certify(hub: Hub) -> bool:
+    return bool(await run_due(hub, "certify", certify, next_certify))
+
+
 async def _push(hub: Hub) -> bool:
     return bool(await run_due(hub, "push", push_stock, next_push))
 
@@ -95,6 +100,7 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
     "reconcile": _reconcile,  # before pulls: what they find is applied before anything is settled
     "pull": _pull,
     "catalog": _catalog,
+    "certify": _certify,
     "effect": _effect,
     "probe": _probe,
     "measure": _measure,

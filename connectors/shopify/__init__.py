@@ -34,6 +34,7 @@ class Shopify:
     subscribe = staticmethod(webhooks.subscribe)
     pull_orders = staticmethod(orders.pull_orders)
     fetch_order = staticmethod(orders.fetch_order)
+    list_orders = staticmethod(orders.list_orders)
     pull_locations = staticmethod(catalog.pull_locations)
     pull_catalog = staticmethod(catalog.pull_catalog)
     read_stock = staticmethod(live.read_stock)

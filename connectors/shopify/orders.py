@@ -7,14 +7,15 @@ from typing import Any
 
 from connectors.shopify.asking import TOO_COSTLY, ask, gid, inside, next_cursor, nodes, number, timestamp
 from connectors.shopify.paging import SHIPPED, Completing, Part, lengthen, read_on
-from core.connector import Page, Window
+from core.connector import OrderStamp, Page, StampPage, Window
 from core.errors import ChannelError, ErrorCode
 from core.flow import Flow, encode
 from mappings.transforms import rfc3339
 
 PAGE_SIZE = 20
 LINES_IN_LIST, LINES_OF_ONE = 10, 50
-PAGE_COST, ONE_COST = 400.0, 200.0  # points, as Shopify prices these documents
+STAMPS = 250
+PAGE_COST, ONE_COST, STAMPS_COST = 400.0, 200.0, 20.0  # points, as Shopify prices these documents
 _SECOND = timedelta(seconds=1)
 
 
@@ -24,10 +25,12 @@ def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
     An order that changes meanwhile moves to the end, which may shift a neighbour over a page's edge: windows
     overlap for that reason. https://shopify.dev/docs/api/admin-graphql/2026-07/queries/orders
     """
-    changed = (
-        f"updated_at:>='{timestamp(window.since)}' AND updated_at:<'{timestamp(_whole_second(window.until))}'"
-    )
-    variables = {"first": PAGE_SIZE, "after": cursor, "query": changed, "lines": LINES_IN_LIST}
+    variables = {
+        "first": PAGE_SIZE,
+        "after": cursor,
+        "query": _changed_in(window),
+        "lines": LINES_IN_LIST,
+    }
     try:
         data = yield from ask("orders", variables, cost=PAGE_COST)
     except ChannelError as error:
@@ -40,6 +43,25 @@ def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
     for order in found:
         yield from _complete(order)
     return _page(found, next_cursor(listed, cursor))
+
+
+def list_orders(window: Window, cursor: str | None) -> Flow[StampPage]:
+    """Ids and times of change of the same orders, as many at once as Shopify gives."""
+    variables = {"first": STAMPS, "after": cursor, "query": _changed_in(window)}
+    listed = inside((yield from ask("stamps", variables, cost=STAMPS_COST)), "orders")
+    return StampPage(tuple(map(_stamp, nodes(listed))), next_cursor(listed, cursor))
+
+
+def _stamp(order: dict[str, Any]) -> OrderStamp:
+    channel_order_id = number(order.get("id"))
+    if not channel_order_id:
+        raise ChannelError(ErrorCode.UNEXPECTED, "Shopify lists an order without an id")
+    return OrderStamp(channel_order_id, _changed_at(order))
+
+
+def _changed_in(window: Window) -> str:
+    since, until = timestamp(window.since), timestamp(_whole_second(window.until))
+    return f"updated_at:>='{since}' AND updated_at:<'{until}'"
 
 
 def fetch_order(channel_order_id: str) -> Flow[Page]:

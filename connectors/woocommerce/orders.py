@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from connectors.woocommerce.wire import API, PAGE_SIZE, rows, thing
-from core.connector import Page, Window
+from core.connector import OrderStamp, Page, StampPage, Window
 from core.errors import ChannelError, ErrorCode
 from core.flow import Flow, Request, Response, encode
 from mappings.transforms import utc
@@ -16,6 +17,21 @@ from mappings.transforms import utc
 _SECOND = timedelta(seconds=1)
 _MAX_STEPS = 100  # within one page; one or two where orders only leave the second
 _NO_SUCH_ORDER = "woocommerce_rest_shop_order_invalid_id"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    found: Sequence[dict[str, Any]]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Changed in [since, until), each row with these *fields* only (empty: whole)."""
+
+    since: datetime
+    until: datetime
+    fields: str = ""
 
 
 def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
@@ -26,6 +42,19 @@ def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
     "SECOND PAGE ID,ID,..." within a second that alone fills a page.
     https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders
     """
+    listed = yield from _crawl(_Asked(window.since, window.until), cursor)
+    return _page(listed.found, listed.next_cursor)
+
+
+def list_orders(window: Window, cursor: str | None) -> Flow[StampPage]:
+    """Ids and times of change of the same orders, in the same way."""
+    listed = yield from _crawl(_Asked(window.since, window.until, "id,date_modified_gmt"), cursor)
+    return StampPage(
+        tuple(OrderStamp(str(_id(row)), _changed_at(row)) for row in listed.found), listed.next_cursor
+    )
+
+
+def _crawl(window: _Asked, cursor: str | None) -> Flow[_Rows]:
     if cursor is None:
         since = window.since.astimezone(UTC).replace(microsecond=0)
         return (yield from _from_second(since, window))
@@ -37,30 +66,30 @@ def pull_orders(window: Window, cursor: str | None) -> Flow[Page]:
     return (yield from _from_second(since, window))
 
 
-def _from_second(since: datetime, window: Window) -> Flow[Page]:
-    response = yield _list(since, window.until, "modified")
+def _from_second(since: datetime, window: _Asked) -> Flow[_Rows]:
+    response = yield _list(replace(window, since=since), "modified")
     found = rows(response)
     newest = _newest(found)
     if len(found) < PAGE_SIZE and not _more_pages(response):
-        return _page(found, None)
+        return _Rows(found, None)
     if newest is None:
         raise ChannelError(ErrorCode.UNEXPECTED, "a page of orders without any time of change")
     if newest > since:
-        return _page(found, _written(newest))
+        return _Rows(found, _written(newest))
     # One second alone fills the page: go through it by id.
     return (yield from _within_second(since, window, 1, ()))
 
 
-def _within_second(since: datetime, window: Window, page: int, seen: Sequence[int]) -> Flow[Page]:
+def _within_second(since: datetime, window: _Asked, page: int, seen: Sequence[int]) -> Flow[_Rows]:
     """The orders of one second by id, after the last of *seen*.
 
     Orders only leave a second, which moves the others forward. So the next page must begin at or before the
     last order seen; where it does not, step back. Leaving out orders seen makes it begin just there.
     """
-    until = min(window.until, since + _SECOND)
+    second = replace(window, since=since, until=min(window.until, since + _SECOND))
     last_id, without = (seen[-1], list(seen[:-1])) if seen else (0, [])
     for _ in range(_MAX_STEPS):
-        found = rows((yield _list(since, until, "id", page, without)))
+        found = rows((yield _list(second, "id", page, without)))
         ids = [_id(row) for row in found]
         if page > 1 and (not ids or ids[0] > last_id):
             page -= 1
@@ -68,21 +97,21 @@ def _within_second(since: datetime, window: Window, page: int, seen: Sequence[in
         new = [row for row, order_id in zip(found, ids, strict=True) if order_id > last_id]
         if len(found) < PAGE_SIZE:
             after = since + _SECOND
-            return _page(new, _written(after)) if new else (yield from _from_second(after, window))
+            return _Rows(new, _written(after)) if new else (yield from _from_second(after, window))
         before = (page - 1) * PAGE_SIZE + len(without)  # so many orders lie before these
         kept = -before % PAGE_SIZE  # with so many of these not left out, the last of them begins a page
         page, without = (before + kept) // PAGE_SIZE + 1, ids[kept:-1]
         if new:
-            return _page(new, f"{_written(since)} {page} {_joined(ids[kept:])}")
+            return _Rows(new, f"{_written(since)} {page} {_joined(ids[kept:])}")
     raise ChannelError(ErrorCode.UNEXPECTED, "the shop's list of orders changes faster than it can be read")
 
 
-def _list(since: datetime, until: datetime, by: str, page: int = 1, without: Sequence[int] = ()) -> Request:
-    """Changed in [since, until). `modified_after` is strict, in seconds; a Z would be shifted by the zone."""
+def _list(asked: _Asked, by: str, page: int = 1, without: Sequence[int] = ()) -> Request:
+    """`modified_after` is strict, in seconds; a Z would be shifted by the zone."""
     query = [
         ("status", "any"),
-        ("modified_after", _written(since - _SECOND)),
-        ("modified_before", _written(_whole_second(until))),
+        ("modified_after", _written(asked.since - _SECOND)),
+        ("modified_before", _written(_whole_second(asked.until))),
         ("dates_are_gmt", "true"),
         ("orderby", by),
         ("order", "asc"),
@@ -90,6 +119,7 @@ def _list(since: datetime, until: datetime, by: str, page: int = 1, without: Seq
     ]
     query += [("page", str(page))] if page > 1 else []
     query += [("exclude", _joined(without))] if without else []
+    query += [("_fields", asked.fields)] if asked.fields else []
     return Request("GET", f"{API}/orders", query=tuple(query))
 
 

@@ -16,7 +16,7 @@ from core.store.database import Connection, Row
 from core.store.stock import mark_dirty
 
 # Of a channel, in the order in which their rows are locked by who locks several; a carrier needs probe and effect only.
-WORK_KINDS = ("reconcile", "pull", "push", "catalog", "probe", "effect", "fetch")
+WORK_KINDS = ("reconcile", "pull", "push", "catalog", "certify", "probe", "effect", "fetch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ async def add_connection(
     await tx.execute("INSERT INTO hooks VALUES ($1, $2, $3)", merchant_id, connection_id, token_hash(token))
     await tx.execute(
         """INSERT INTO schedule (merchant_id, connection_id, kind, due_at)
-           SELECT $1, $2, kind, CASE kind WHEN 'catalog' THEN $4 ELSE 'infinity'::timestamptz END
+           SELECT $1, $2, kind, CASE WHEN kind IN ('catalog', 'certify') THEN $4 ELSE 'infinity'::timestamptz END
            FROM unnest($3::text[]) AS k (kind)""",
         merchant_id,
         connection_id,

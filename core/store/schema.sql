@@ -175,6 +175,7 @@ CREATE TABLE orders (
 ALTER TABLE orders ALTER document SET STORAGE EXTERNAL;
 CREATE INDEX orders_newest ON orders (merchant_id, placed_at DESC);
 CREATE INDEX orders_held ON orders (merchant_id, order_id) WHERE holds <> '[]';
+CREATE INDEX orders_changed ON orders (merchant_id, connection_id, changed_at);
 
 CREATE TABLE order_lines (
   merchant_id         bigint NOT NULL,
@@ -768,7 +769,8 @@ CREATE TABLE circuits (                  -- only connections whose last call fai
 CREATE TABLE schedule (                  -- one row per connection and kind of recurring work
   merchant_id    bigint NOT NULL,
   connection_id  bigint NOT NULL,
-  kind           text NOT NULL CHECK (kind IN ('pull', 'fetch', 'catalog', 'push', 'probe', 'effect', 'reconcile')),
+  kind           text NOT NULL CHECK (kind IN ('pull', 'fetch', 'catalog', 'push', 'probe', 'effect', 'reconcile',
+                                                 'certify')),
   due_at         timestamptz NOT NULL,
   lease_until    timestamptz NOT NULL DEFAULT '-infinity',
   epoch          bigint NOT NULL DEFAULT 0,
@@ -798,6 +800,31 @@ CREATE TABLE checkpoint_log (            -- insert-only
   recorded_at    timestamptz NOT NULL,
   PRIMARY KEY (merchant_id, connection_id, resource, epoch)
 );
+
+CREATE TABLE certificates (              -- a window of time: what the channel lists of it, compared with what is here
+  merchant_id    bigint NOT NULL,
+  connection_id  bigint NOT NULL,
+  since          timestamptz NOT NULL,  -- orders whose last change is in [since, until)
+  until          timestamptz NOT NULL,  -- where the next window begins: none is left out
+  status         text NOT NULL CHECK (status IN ('certified', 'healing', 'gap')),
+  listed         integer NOT NULL,      -- by the channel, when it was read last
+  missing        integer NOT NULL,      -- of those, not here
+  behind         integer NOT NULL,      -- of those, here in an older version
+  unlisted       integer NOT NULL,      -- here in a version of this window, and not listed
+  gone           integer NOT NULL,      -- here, and found gone by looking
+  healed         integer NOT NULL DEFAULT 0,  -- of those asked for as missing or behind, here now
+  asked          jsonb NOT NULL DEFAULT '{}',  -- channel order id -> why it was looked at
+  digest         bytea NOT NULL,        -- sha256 of what is listed, ids and versions
+  looks          integer NOT NULL DEFAULT 1,
+  first_read_at  timestamptz NOT NULL,
+  read_at        timestamptz NOT NULL,  -- when the last look began
+  next_at        timestamptz NOT NULL,  -- when to look again, unless it is certified
+  PRIMARY KEY (merchant_id, connection_id, since),
+  FOREIGN KEY (merchant_id, connection_id) REFERENCES connections,
+  CHECK (since < until),
+  CHECK (status <> 'certified' OR missing + behind = 0)
+);
+CREATE INDEX certificates_open ON certificates (merchant_id, connection_id, since) WHERE status <> 'certified';
 
 CREATE TABLE runs (                      -- every execution of a job
   merchant_id    bigint NOT NULL,       -- 0: a run over many merchants, without content
@@ -853,7 +880,7 @@ BEGIN
       'intake_counts', 'fulfillments', 'fulfillment_lines', 'parcels', 'fulfillment_parcels', 'scans', 'outbox',
       'effect_attempts', 'budgets', 'circuits', 'run_lines', 'kit_components', 'stock_policies', 'stock_incidents',
       'incident_lines', 'incident_events', 'listing_rules', 'waves', 'lags', 'velocities', 'measured_until',
-      'measured_buffers', 'reconciles', 'drifts', 'drift_policies'] LOOP
+      'measured_buffers', 'reconciles', 'drifts', 'drift_policies', 'certificates'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY declared ON %I USING (merchant_id = ANY (declared_merchants()))', name);
@@ -879,6 +906,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fairway_w
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fairway_worker;
 REVOKE UPDATE, DELETE ON deliveries, stock_ledger, order_events, checkpoint_log, scans, incident_events
   FROM fairway_worker;
+REVOKE DELETE ON certificates FROM fairway_worker;
 REVOKE UPDATE ON run_lines FROM fairway_worker;  -- old ones are deleted
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO fairway_read;
 REVOKE ALL ON credentials, hooks FROM fairway_read;

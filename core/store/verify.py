@@ -207,6 +207,11 @@ ALWAYS: dict[str, str] = {
         SELECT FROM checkpoints c
         LEFT JOIN checkpoint_log l USING (merchant_id, connection_id, resource, epoch)
         WHERE l.finished_until IS DISTINCT FROM c.finished_until""",
+    # Windows follow on each other: none is left out, none is there twice.
+    "certificate_left_out": """
+        SELECT FROM (SELECT since, lag(until) OVER (PARTITION BY merchant_id, connection_id ORDER BY since) AS before
+          FROM certificates) w
+        WHERE before <> since""",
     # Rows name a connection; it must be one of the same merchant.
     "cross_tenant_reference": """
         SELECT FROM (
@@ -216,6 +221,7 @@ ALWAYS: dict[str, str] = {
           UNION SELECT DISTINCT merchant_id, connection_id FROM listing_levels
           UNION SELECT DISTINCT merchant_id, connection_id FROM fetches
           UNION SELECT DISTINCT merchant_id, connection_id FROM outbox
+          UNION SELECT DISTINCT merchant_id, connection_id FROM certificates
           UNION SELECT merchant_id, connection_id FROM schedule
             WHERE merchant_id = ANY (declared_merchants())
         ) r WHERE NOT EXISTS (
@@ -255,6 +261,14 @@ AT_REST: dict[str, tuple[str, timedelta | None]] = {
         """SELECT FROM fetches f JOIN connections c USING (merchant_id, connection_id)
            WHERE c.status = 'active' AND f.next_at <= $1""",
         timedelta(0),
+    ),
+    # Unless what came of it waits for a person.
+    "gap_never_healed": (
+        """SELECT FROM certificates w JOIN connections c USING (merchant_id, connection_id)
+           WHERE w.status <> 'certified' AND w.first_read_at <= $1 AND c.status = 'active'
+             AND NOT EXISTS (SELECT FROM parked p WHERE p.merchant_id = w.merchant_id
+               AND p.connection_id = w.connection_id AND p.resolved_at IS NULL)""",
+        UNSEEN_PATIENCE,
     ),
     "dirty_left": ("SELECT FROM dirty WHERE merchant_id = ANY (declared_merchants())", None),
     "pending_levels_left": (

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 from core.connector import Page, PullsOrders, Window
 from core.errors import ChannelError, ErrorCode
 from core.failpoints import reach
-from core.flow import Response
 from core.hub import Hub
 from core.log import get_log
-from core.net import Line, drive
+from core.net import drive
 from core.store import connections, runs, schedule
 from core.store.database import Connection
 from core.store.schedule import Lease, held
 from core.usecases.lease import LostLease
 from core.usecases.reconcile import watch_reconcile
 from core.usecases.store_page import store_page
+from core.usecases.their_clock import with_their_clock
 
 OVERLAP = timedelta(minutes=10)  # rows that become visible late, clocks that differ
 FIRST_LOOK = timedelta(days=30)
 MAX_PAGES = 10_000
-CLOCKS_APART = timedelta(days=1)  # a Date that differs more is a cache's, or nobody's
 
 log = get_log("pull")
 
@@ -48,7 +45,7 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
         checkpoint = await runs.checkpoint(tx, lease.merchant_id, lease.connection_id, "orders")
     if linked.status != "active" or not isinstance(account.connector, PullsOrders):
         return Pulled(0, 0, 0)
-    line, theirs = _with_their_clock(line, hub)
+    line, theirs = with_their_clock(line, hub)
     until = hub.clock()
     since = checkpoint[0] - OVERLAP if checkpoint else min(until, linked.stock_since) - FIRST_LOOK
     window = Window(since=since, until=until + OVERLAP)
@@ -105,28 +102,6 @@ def _check_progress(page: Page, before: Page | None) -> None:
         raise ChannelError(ErrorCode.UNEXPECTED, "the channel's page is empty, yet it is not the last one")
     if before and page.items == before.items:
         raise ChannelError(ErrorCode.UNEXPECTED, "the channel gives the same page again")
-
-
-def _with_their_clock(line: Line, hub: Hub) -> tuple[Line, list[datetime]]:
-    """*line*, and the channel's own time at each answer that tells it: changes are dated by that clock."""
-    theirs: list[datetime] = []
-
-    async def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-        response = await line.send(method, url, headers, body)
-        told = _date(response)
-        if told is not None and abs(told - hub.clock()) < CLOCKS_APART:
-            theirs.append(told)
-        return response
-
-    return replace(line, send=send), theirs
-
-
-def _date(response: Response) -> datetime | None:
-    try:
-        told = parsedate_to_datetime(response.headers.get("date", ""))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return told if told.tzinfo else None
 
 
 async def _advance(
