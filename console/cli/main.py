@@ -54,6 +54,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "drifts",
         "Counts at channels that are not what they should be, and whose count is right.",
     ),
+    "certificates": (
+        "certificates",
+        "certificates",
+        "For each closed hour, whether every order a channel lists is here.",
+    ),
     "orders": ("orders", "orders", "The newest orders, or one whole."),
     "ship": ("ship", "ship", "Goods of an order left in a parcel: stock, channel and carrier follow."),
     "outbox": ("ship", "outbox", "What channels and carriers still have to be told, and what they refused."),

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console.pages import words
 from core.clock import Clock
-from core.store import connections, run_log, status, trace
+from core.store import certificates, connections, run_log, status, trace
 from core.store import runs as run_store
 from core.store.database import Connection, Database, declare
 
@@ -84,14 +84,17 @@ async def overview(request: web.Request) -> web.Response:
         levels = await status.levels_of(tx, [row["variant_id"] for row in stock])
         shortages = await status.shortages(tx, STOCK_SHOWN)
         drifts = await status.newest_drifts(tx, merchants, SHOWN)
+        proven = {row["connection_id"]: row for row in await certificates.summary(tx, merchants)}
     failing = {row["connection_id"] for row in work}
     for connection in linked:
         broken = connection["status"] == "active" and connection["connection_id"] in failing
+        connection["proven"] = proven.get(connection["connection_id"])
         connection["health"] = "failing" if broken else connection["status"]
     reauth = [connection for connection in linked if connection["status"] == "reauth_required"]
     for row in stock:
         row["levels"] = [level for level in levels if level["variant_id"] == row["variant_id"]]
-    needs = sum(map(len, (reauth, work, parked, held, refused, asked, untold))) + bool(late["count"])
+    gaps = [row for row in proven.values() if row["gaps"]]
+    needs = sum(map(len, (reauth, work, parked, held, refused, asked, untold, gaps))) + bool(late["count"])
     live = [connection for connection in linked if connection["status"] != "disconnected"]
     return _page(
         request,
@@ -108,6 +111,7 @@ async def overview(request: web.Request) -> web.Response:
         asked=asked,
         drifts=drifts,
         untold=untold,
+        gaps=gaps,
         late=late,
         needs=needs,
         numbers=numbers,

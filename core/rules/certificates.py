@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 WINDOW = timedelta(hours=1)
-SETTLING = timedelta(minutes=15)  # after its end: rows that become visible late, clocks that differ, pulls on their way
+SETTLING = timedelta(
+    minutes=15
+)  # after its end: rows that become visible late, clocks that differ, pulls on their way
 FURTHEST = timedelta(days=30)  # before now, where a connection is older than its first window
 AGAIN = timedelta(seconds=30)  # until what was asked for is looked for again
 AGAIN_AT_MOST = timedelta(hours=1)
@@ -112,7 +114,8 @@ def look_again(standing: Standing, looks: int, now: datetime) -> datetime:
     """When a window that is not certified is read again after *looks* of them."""
     if standing is Standing.HEALING and looks < 3:
         return now + AGAIN
-    return now + min(AGAIN_AT_MOST, AGAIN * 2 ** min(looks, 10))
+    pause: timedelta = min(AGAIN_AT_MOST, AGAIN * 2 ** min(looks, 10))
+    return now + pause
 
 
 def digest(listed: Mapping[str, datetime | None]) -> bytes:

@@ -27,14 +27,13 @@ class OpenWindow:
 
 async def span(tx: Connection, lease: Lease) -> tuple[datetime, datetime | None]:
     """(when the connection was linked, where its last window ends or None)."""
-    row = await tx.fetchrow(
+    (row,) = await tx.fetch(
         """SELECT created_at, (SELECT max(until) FROM certificates w
              WHERE w.merchant_id = c.merchant_id AND w.connection_id = c.connection_id) AS until
            FROM connections c WHERE merchant_id = $1 AND connection_id = $2""",
         lease.merchant_id,
         lease.connection_id,
     )
-    assert row is not None  # the schedule refers to it
     return row["created_at"], row["until"]
 
 

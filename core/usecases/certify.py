@@ -109,9 +109,7 @@ async def _look(listing: _Listing, one: OpenWindow, done: Certified) -> bool:
             standing,
             compared,
             listed=len(listed),
-            healed=sum(
-                reason != "unlisted" and why.get(order) != reason for order, reason in asked.items()
-            ),
+            healed=sum(reason != "unlisted" and order not in why for order, reason in asked.items()),
             asked=asked,
             digest=digest(listed),
             read_at=began,
@@ -176,5 +174,3 @@ async def next_certify(hub: Hub, lease: Lease, result: Certified) -> datetime:
     # Closed here and not read: the channel's own clock is behind ours.
     following = closes if closed is None else now if result.windows else now + AGAIN
     return max(now, min([following, *again])) if again or closed is None else following
-
-

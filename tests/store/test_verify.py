@@ -132,6 +132,14 @@ DRIFT = """
     VALUES (1, 1, 1, 1, '', 'channel_edit', 'watching', 2, 3, 0, '2026-11-24', '2026-11-24');
 """
 
+WINDOW = """
+  INSERT INTO certificates (merchant_id, connection_id, since, until, status, listed, missing, behind, unlisted, gone,
+    digest, first_read_at, read_at, next_at)
+    VALUES (1, 1, '2026-11-24 0{since}:00Z', '2026-11-24 0{until}:00Z', '{status}', 1, {missing}, 0, 0, 0, 'd',
+      '2026-11-24 10:00Z', '2026-11-24 10:00Z', '2026-11-24 10:00Z');
+"""
+CERTIFIED = WINDOW.format(since=1, until=2, status="certified", missing=0)
+
 DAMAGE = {
     "duplicate_order": """
         ALTER TABLE orders DROP CONSTRAINT orders_merchant_id_connection_id_channel_order_id_key;
@@ -178,6 +186,8 @@ DAMAGE = {
     "confirmed_beyond_desired": "UPDATE listing_levels SET confirmed_seq = 2",
     "checkpoint_moved_back": "UPDATE checkpoint_log SET finished_until = '2026-11-24 11:00Z' WHERE epoch = 1",
     "checkpoint_disagrees_with_log": "DELETE FROM checkpoint_log WHERE epoch = 2",
+    "certificate_left_out": CERTIFIED + WINDOW.format(since=3, until=4, status="certified", missing=0),
+    "gap_never_healed": CERTIFIED + WINDOW.format(since=2, until=3, status="gap", missing=1),
     "cross_tenant_reference": "UPDATE orders SET connection_id = 2",
     "line_of_foreign_variant": "UPDATE order_lines SET variant_id = 2",
     "shipment_not_on_its_line": SHIPPED,
