@@ -25,6 +25,7 @@ PARTS = {
     "pull": "pull",
     "fetch": "ship",
     "catalog": "catalog",
+    "certify": "certify",
     "reconcile": "drift",
     "drift": "drift",
     "heal": "heal",

@@ -100,6 +100,18 @@ async def catalog(stand: Stand) -> None:
         await stand.quiet()
 
 
+async def certify(stand: Stand) -> None:
+    """Hours before the link are over, and what both shops list of them is read twice."""
+    for _ in range(2):
+        await stand.ask(chaos_books.open_windows, stand.stage.connection_ids, stand.stage.hub.clock())
+        await stand.ring("certify")
+
+        async def certified() -> bool:
+            return bool(await stand.ask(chaos_books.certified, stand.stage.connection_ids))
+
+        await stand.until(certified, "every hour to be certified")
+
+
 async def _drift(stand: Stand) -> None:
     """Somebody changes a count behind the hub's back in each shop. The hub reads both, until every difference is over or
     waits for a person.
@@ -299,6 +311,7 @@ PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "ship": ship,
     "pull": pull,
     "catalog": catalog,
+    "certify": certify,
     "drift": drift,
     "heal": heal,
     "list": list_new,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from core.store.database import Connection
 
@@ -83,3 +84,29 @@ async def lists(tx: Connection, connection_id: int, sku: str) -> bool:
         sku,
     )
     return found
+
+
+async def open_windows(tx: Connection, connection_ids: Sequence[int], now: datetime) -> None:
+    """As if *connection_ids* had been linked hours ago, and no hour of theirs were certified."""
+    await tx.execute(
+        """UPDATE connections SET created_at = least(created_at, $2::timestamptz - interval '3 hours')
+           WHERE connection_id = ANY ($1::bigint[])""",
+        list(connection_ids),
+        now,
+    )
+    await tx.execute(
+        """UPDATE certificates SET status = 'healing', next_at = $2 WHERE connection_id = ANY ($1::bigint[])""",
+        list(connection_ids),
+        now,
+    )
+
+
+async def certified(tx: Connection, connection_ids: Sequence[int]) -> bool:
+    """Whether each of *connection_ids* has hours, all of them certified."""
+    return bool(
+        await tx.fetchval(
+            """SELECT count(DISTINCT connection_id) = cardinality($1::bigint[]) AND bool_and(status = 'certified')
+               FROM certificates WHERE connection_id = ANY ($1::bigint[])""",
+            list(connection_ids),
+        )
+    )

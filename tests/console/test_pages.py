@@ -48,6 +48,25 @@ async def test_what_a_channel_refused_to_be_told_needs_a_person(busy: Pages) -> 
     assert "1 fulfillment not taken by Mug & Moss. rejected: 3 are left to ship See fairway outbox." in said
 
 
+async def test_a_gap_needs_a_person_and_each_connection_says_until_when_it_is_certified(busy: Pages) -> None:
+    _, before, _ = await busy.get()
+    async with busy.admin.transaction([busy.merchant]) as tx:
+        await tx.execute(
+            """INSERT INTO certificates (merchant_id, connection_id, since, until, status, listed, missing, behind, unlisted,
+                 gone, digest, first_read_at, read_at, next_at)
+               SELECT merchant_id, min(connection_id), $1, $1 + interval '1 hour', 'gap', 1, 1, 0, 0, 0, 'd', $1, $1, $1
+               FROM connections GROUP BY merchant_id""",
+            busy.hub.clock() - timedelta(hours=3),
+        )
+    _, text, _ = await busy.get()
+
+    assert _plain(before).count("no hour yet") == 2
+    said = _plain(text)
+    assert "8 things need you." in said
+    assert "Mug & Moss lists orders that are not here, in 1 hour. See fairway certificates." in said
+    assert said.count("no hour yet") == 1
+
+
 async def test_counts_at_a_channel_that_are_not_what_they_should_be_are_listed_until_and_after_they_are_healed(
     busy: Pages,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from connectors.shopify import CONNECTOR
+from connectors.shopify.orders import STAMPS_COST
 from core.connector import Delivery, OrderRead, Window
 from core.errors import ChannelError
 from core.flow import Request, Response, decode, encode
@@ -108,6 +109,27 @@ def test_a_pulled_order_is_the_order_its_webhook_told(shop: Shop) -> None:
         told = shop.simulator.webhook_payload(shop.simulator.orders[order_id])
         assert order == read("orders/updated", told)
         assert order.holds == ()
+
+
+def test_a_list_of_ids_has_the_versions_that_a_pull_finds(shop: Shop) -> None:
+    shop.trade(30)
+    middle = OPENED + timedelta(seconds=100)
+    for window in (Window(OPENED, middle), Window(middle, shop.now + timedelta(seconds=1))):
+        listed = shop.drive(CONNECTOR.list_orders(window, None))
+        cost = decode(shop.answers[-1].body)["extensions"]["cost"]["requestedQueryCost"]
+        pulled: dict[str, datetime | None] = {}
+        cursor: str | None = None
+        while True:
+            page = shop.drive(CONNECTOR.pull_orders(window, cursor))
+            orders = [read(page.topic, item) for item in page.items]
+            pulled |= {order.channel_order_id: order.changed_at for order in orders}
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+
+        assert {one.channel_order_id: one.changed_at for one in listed.stamps} == pulled != {}
+        assert listed.next_cursor is None
+        assert cost <= STAMPS_COST
 
 
 def test_stock_is_written_without_putting_a_sale_back(shop: Shop) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.woocommerce import CONNECTOR
-from core.connector import Page, Window
+from core.connector import Window
 from core.errors import ChannelError, ErrorCode
 from core.flow import Flow, Request, Response, decode, encode, rehearse
 
+T = TypeVar("T")
 START = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
 
@@ -51,7 +52,7 @@ class Shop:
         return Response(200, {"x-wp-totalpages": str(-(-len(found) // size))}, encode(rows))
 
 
-def run(flow: Flow[Page], shop: Shop, between: Callable[[], None]) -> Page:
+def run(flow: Flow[T], shop: Shop, between: Callable[[], None]) -> T:
     try:
         request = next(flow)
         while True:
@@ -59,8 +60,8 @@ def run(flow: Flow[Page], shop: Shop, between: Callable[[], None]) -> Page:
             between()
             request = flow.send(response)
     except StopIteration as stop:
-        page: Page = stop.value
-        return page
+        value: T = stop.value
+        return value
 
 
 def crawl(shop: Shop, window: Window, between: Callable[[], None] = lambda: None) -> list[tuple[int, str]]:
@@ -215,3 +216,37 @@ def test_another_order_than_the_one_asked_for_is_unexpected() -> None:
         rehearse(CONNECTOR.fetch_order("7"), [Response(200, body=b'{"id":8}')], CONNECTOR.classify)
 
     assert refused.value.code is ErrorCode.UNEXPECTED
+
+
+@settings(max_examples=40, deadline=None)
+@given(counts=_COUNTS, changes=_CHANGES, order=st.randoms(use_true_random=False))
+def test_a_list_of_ids_misses_no_order_that_stays_as_it_is(
+    counts: list[int], changes: list[list[int]], order: Any
+) -> None:
+    shop = Shop()
+    ids = list(range(1, sum(counts) + 1))
+    order.shuffle(ids)
+    for at, count in enumerate(counts):
+        for order_id in [ids.pop() for _ in range(count)]:
+            shop.changed[order_id] = START + timedelta(seconds=at)
+    shop.now = START + timedelta(seconds=len(counts))
+    window = Window(START, shop.now)
+    steps = iter(changes)
+
+    def between() -> None:
+        for pick in next(steps, []):
+            if shop.changed:
+                shop.change(sorted(shop.changed)[pick % len(shop.changed)])
+
+    seen: dict[str, datetime | None] = {}
+    cursor: str | None = None
+    while True:
+        page = run(CONNECTOR.list_orders(window, cursor), shop, between)
+        seen |= {stamp.channel_order_id: stamp.changed_at for stamp in page.stamps}
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    stayed = {str(i): at for i, at in shop.changed.items() if at < window.until}
+    assert stayed.items() <= seen.items()
+    assert all(dict(request.query)["_fields"] == "id,date_modified_gmt" for request in shop.asked)
