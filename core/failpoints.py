@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -142,10 +143,11 @@ class _Armed:
     action: Action
     hit: int
     delay_s: float
+    carrying: str  # not empty: each time something of such a name is in hand, whichever hit it is
 
 
-_armed: _Armed | None = None
-_hits = 0
+_armed: tuple[_Armed, ...] | None = None
+_hits: Counter[str] = Counter()
 _board = ""  # a file that says what is armed, and where every process that comes there signs
 
 _HEAD, _LINE = 80, 11  # bytes of what a board says, and of a signature
@@ -153,12 +155,14 @@ _HEAD, _LINE = 80, 11  # bytes of what a board says, and of a signature
 
 def arm(text: str) -> None:
     """Arm one point of this process: `drain.claimed=kill@2` kills it when it comes there for the second time, and
-    `push.called=delay:3@1` holds it up for 3 s. The path of a board (`post`) arms what that says at each moment, for all
-    processes together. An empty text disarms. Raises `UsageProblem`.
+    `push.called=delay:3@1` holds it up for 3 s. `drain.moving=raise~POISON` breaks its work each time it comes there with
+    something in hand whose name has POISON in it. Commas stand between several. The path of a board (`post`) arms what
+    that says at each moment, for all processes together. An empty text disarms. Raises `UsageProblem`.
     """
-    global _armed, _board, _hits  # noqa: PLW0603 - a process has one
-    _board, _hits = (text if text.startswith("/") else ""), 0
-    _armed = _read(text) if text and not _board else None
+    global _armed, _board  # noqa: PLW0603 - a process has one
+    _board = text if text.startswith("/") else ""
+    _hits.clear()
+    _armed = tuple(_read(one) for one in text.split(",")) if text and not _board else None
 
 
 def post(board: Path, text: str) -> None:
@@ -185,10 +189,11 @@ def visitors(board: Path) -> list[int]:
 
 def _read(text: str) -> _Armed:
     name, _, rest = text.partition("=")
+    rest, _, carrying = rest.partition("~")
     what, _, hit = rest.partition("@")
     action, _, seconds = what.partition(":")
     try:
-        armed = _Armed(name, Action(action), int(hit or 1), float(seconds or 1))
+        armed = _Armed(name, Action(action), int(hit or 1), float(seconds or 1), carrying)
     except ValueError:
         raise UsageProblem(f"{text!r} arms no failpoint.", fix="Such as drain.claimed=kill@1.") from None
     if name not in POINTS:
@@ -196,12 +201,13 @@ def _read(text: str) -> _Armed:
     return armed
 
 
-async def reach(name: str) -> None:
-    """This process is at the point *name*."""
-    global _hits  # noqa: PLW0603 - as above
-    if _armed is not None and _armed.name == name:
-        _hits += 1
-        await _act(_armed, _hits)
+async def reach(name: str, of: Iterable[str] = ()) -> None:
+    """This process is at the point *name*, with things of these names in hand."""
+    if _armed is not None:
+        _hits[name] += 1
+        for armed in _armed:
+            if armed.name == name and (not armed.carrying or any(armed.carrying in one for one in of)):
+                await _act(armed, armed.hit if armed.carrying else _hits[name])
     elif _board:
         await _sign(name)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,6 +17,7 @@ from core.flow import DecodeError, decode
 
 QUEUE = "fairway:queue"
 RING_S = 0.05  # how long a ring may take before we go on without it
+NAMES = 60  # of jobs of one kind
 
 
 def open_redis(url: str) -> ArqRedis:
@@ -69,15 +72,20 @@ def deserialize(raw: bytes) -> dict[str, Any]:
 
 
 class RedisWake:
-    """Rings by enqueueing one arq job per kind; a job of the kind that waits already is ring enough."""
+    """Rings by enqueueing one arq job per kind and second; a job of that second that waits already is ring enough.
 
-    def __init__(self, redis: ArqRedis) -> None:
+    arq keeps the job of a worker that was killed for as long as a job may take, and nothing is enqueued under its name
+    until then. So names change with the seconds, and come again after a minute: that many jobs wait at most.
+    """
+
+    def __init__(self, redis: ArqRedis, seconds: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
+        self._seconds = seconds
         self.missed = 0  # rings that did not get through
 
     async def ring(self, kind: str) -> None:
         """Ring, and never mind when Redis is away: workers look by themselves, too."""
         try:
-            await self._redis.enqueue_job("work", kind, _job_id=f"work:{kind}")
+            await self._redis.enqueue_job("work", kind, _job_id=f"work:{kind}:{int(self._seconds()) % NAMES}")
         except (RedisError, OSError, TimeoutError):
             self.missed += 1

@@ -40,7 +40,7 @@ async def _drain(hub: Hub) -> bool:
     if (claimed := (await drain(hub)).claimed) < SLICE:
         return claimed > 0
     # A backlog: one lane reads its slice while the other's statements run.
-    lanes = await asyncio.gather(drain(hub), drain(hub))
+    lanes = await asyncio.gather(drain(hub, suspects=False), drain(hub, suspects=False))
     return any(lane.claimed for lane in lanes)
 
 
@@ -114,16 +114,28 @@ class Worker:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._busy = {kind: asyncio.Lock() for kind in KINDS}
+        self._next: set[str] = set()  # kinds whose next spell waits for the one that runs
         self._down = False
         self._looked_at = dict.fromkeys(EVERY_S, -math.inf)
 
     async def spell(self, kind: str) -> None:
-        """Do *kind* until nothing is due or the spell is over. A ring during a spell is not lost: it runs after."""
-        async with self._busy[kind]:
+        """Do *kind* until nothing is due or the spell is over. A ring during a spell is not lost: it runs after, and
+        so do all others that come before.
+        """
+        if kind in self._next:
+            return
+        self._next.add(kind)
+        try:
+            await self._busy[kind].acquire()
+        finally:
+            self._next.remove(kind)
+        try:
             until = time.monotonic() + SPELL_S
             while time.monotonic() < until:
                 if not await KINDS[kind](self._hub):
                     return
+        finally:
+            self._busy[kind].release()
 
     async def look(self) -> None:
         """One round over all kinds; says once when the database is away and once when it is back."""

@@ -102,7 +102,7 @@ class _Bell:
             retry_jobs=False,
             keep_result=0,
             job_timeout=60,
-            max_jobs=len(KINDS),
+            max_jobs=2 * len(KINDS),  # one of a kind runs, one waits for it
             poll_delay=0.05,
             queue_read_limit=200,
             health_check_interval=15,

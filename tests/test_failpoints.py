@@ -39,7 +39,7 @@ def test_every_point_of_the_table_is_in_the_code_and_none_is_without_a_row() -> 
     found = set()
     for folder in ("core", "webhooks", "jobs"):
         for path in (ROOT / folder).rglob("*.py"):
-            for name in re.findall(r'await reach\(f?"([^"]+)"\)', path.read_text("utf-8")):
+            for name in re.findall(r'await reach\(f?"([^"]+)"[,)]', path.read_text("utf-8")):
                 found |= {name.replace("{claimed.kind}", kind) for kind in EFFECTS}
     assert found == set(POINTS)
 
@@ -77,6 +77,18 @@ async def test_an_armed_point_holds_its_work_up() -> None:
     assert time.monotonic() - begun >= 0.2
 
 
+async def test_a_point_can_be_armed_for_things_of_a_name_alone_and_then_every_time() -> None:
+    arm("drain.moving=raise~POISON,drain.claimed=raise@2")
+    await reach("drain.moving", ["W-1", "W-2"])
+    await reach("drain.moving")
+    for _ in range(2):
+        with pytest.raises(FailpointHit):
+            await reach("drain.moving", ["W-1", "POISON-2"])
+    await reach("drain.claimed")
+    with pytest.raises(FailpointHit):
+        await reach("drain.claimed")
+
+
 def test_an_armed_point_kills_its_process() -> None:
     text = (
         "import asyncio; from core.failpoints import arm, reach\n"
@@ -96,7 +108,14 @@ async def test_a_point_that_is_not_armed_costs_nothing_to_speak_of() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["drain.claimed", "drain.claimed=explode", "nowhere=kill", "push.called=kill@x"]
+    "text",
+    [
+        "drain.claimed",
+        "drain.claimed=explode",
+        "nowhere=kill",
+        "push.called=kill@x",
+        "push.called=kill,nowhere=kill",
+    ],
 )
 def test_what_cannot_be_armed_is_refused(text: str) -> None:
     with pytest.raises(UsageProblem):

@@ -13,10 +13,9 @@ from aiohttp import web
 from core.log import get_log
 from core.settings import Settings
 from webhooks.edge import EDGE
-from webhooks.protocol import EdgeServer
+from webhooks.protocol import LINGER_S, EdgeServer, Gate
 
 KEEP_ALIVE_S = 75.0  # idle connections; longer than a proxy in front keeps its own, so that it closes first
-LINGER_S = 1.0  # reading on after an early refusal, so that the sender sees it before the connection ends
 DRAIN_S = 15.0  # for requests that are being served when the process is told to stop
 
 log = get_log("web")
@@ -26,6 +25,7 @@ class _Runner(web.AppRunner):
     def __init__(self, app: web.Application, *, head_deadline_s: float, **settings: Any) -> None:
         super().__init__(app, **settings)
         self._head_deadline_s = head_deadline_s
+        self.gate = Gate()
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
@@ -33,6 +33,7 @@ class _Runner(web.AppRunner):
             plain.request_handler,
             request_factory=plain.request_factory,
             head_deadline_s=self._head_deadline_s,
+            gate=self.gate,
             **self._kwargs,
         )
 

@@ -90,21 +90,57 @@ async def count_intake(tx: Connection, counts: Mapping[tuple[int, datetime], Seq
 
 
 async def claim(tx: Connection, limit: int, lease_s: float) -> list[Claimed]:
-    """Take up to *limit* of the oldest todo nobody holds, for *lease_s* seconds of the database's clock.
+    """Take up to *limit* pieces of todo nobody holds, for *lease_s* seconds of the database's clock.
 
+    Every merchant that has any gets its share, of its oldest; what the others leave of theirs goes to whoever has more.
     The attempt is counted here, before anything is read: a delivery that kills the process is counted, too.
     """
-    rows = await tx.fetch(
-        """UPDATE todo t SET lease_until = clock_timestamp() + make_interval(secs => $2),
-             epoch = t.epoch + 1, attempts = t.attempts + 1
-           FROM (SELECT merchant_id, delivery_id FROM todo WHERE lease_until < clock_timestamp()
-                 ORDER BY delivery_id LIMIT $1 FOR UPDATE SKIP LOCKED) free
-           WHERE t.merchant_id = free.merchant_id AND t.delivery_id = free.delivery_id
-           RETURNING t.merchant_id, t.delivery_id, t.connection_id, t.epoch, t.attempts""",
+    shared = await tx.fetch(
+        f"""WITH RECURSIVE merchant AS (
+              (SELECT merchant_id FROM todo ORDER BY merchant_id LIMIT 1)
+              UNION ALL
+              SELECT (SELECT t.merchant_id FROM todo t WHERE t.merchant_id > m.merchant_id ORDER BY 1 LIMIT 1)
+              FROM merchant m WHERE m.merchant_id IS NOT NULL),
+            waiting AS (SELECT merchant_id FROM merchant WHERE merchant_id IS NOT NULL ORDER BY random() LIMIT $1),
+            free AS (
+              SELECT oldest.* FROM waiting w CROSS JOIN LATERAL (
+                SELECT merchant_id, delivery_id FROM todo t
+                WHERE t.merchant_id = w.merchant_id AND lease_until < clock_timestamp() ORDER BY delivery_id
+                LIMIT $1 / (SELECT count(*) FROM waiting) FOR UPDATE SKIP LOCKED) oldest)
+            {_TAKE}""",
         limit,
         lease_s,
     )
-    return sorted((Claimed(**row) for row in rows), key=lambda item: item.delivery_id)
+    rest = []
+    if shared and len(shared) < limit:
+        rest = await tx.fetch(
+            f"""WITH free AS (SELECT merchant_id, delivery_id FROM todo WHERE lease_until < clock_timestamp()
+                  ORDER BY merchant_id, delivery_id LIMIT $1 FOR UPDATE SKIP LOCKED)
+                {_TAKE}""",
+            limit - len(shared),
+            lease_s,
+        )
+    return sorted((Claimed(**row) for row in (*shared, *rest)), key=lambda item: item.delivery_id)
+
+
+_TAKE = """
+UPDATE todo t SET lease_until = clock_timestamp() + make_interval(secs => $2),
+  epoch = t.epoch + 1, attempts = t.attempts + 1
+FROM free WHERE t.merchant_id = free.merchant_id AND t.delivery_id = free.delivery_id
+RETURNING t.merchant_id, t.delivery_id, t.connection_id, t.epoch, t.attempts"""
+
+
+async def claim_one(tx: Connection, merchant_id: int, delivery_id: int, lease_s: float) -> Claimed | None:
+    """As `claim`, for one delivery; None when somebody holds it or it is done."""
+    row = await tx.fetchrow(
+        f"""WITH free AS (SELECT merchant_id, delivery_id FROM todo WHERE merchant_id = $1 AND delivery_id = $3
+              AND lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED)
+            {_TAKE}""",
+        merchant_id,
+        lease_s,
+        delivery_id,
+    )
+    return Claimed(**row) if row else None
 
 
 async def load(tx: Connection, claimed: Sequence[Claimed]) -> list[Row]:

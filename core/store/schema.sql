@@ -104,7 +104,6 @@ CREATE TABLE todo (                      -- deliveries not yet applied
   attempts       integer NOT NULL DEFAULT 0,
   PRIMARY KEY (merchant_id, delivery_id)
 );
-CREATE INDEX todo_oldest ON todo (delivery_id);
 
 CREATE TABLE parked (                    -- deliveries that wait for a person
   merchant_id    bigint NOT NULL,

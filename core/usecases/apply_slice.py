@@ -61,7 +61,7 @@ async def apply_slice(
     await _notices(tx, items, done, wants, now)
     if folded.incoming:
         await _store(tx, folded.incoming, now)
-        await reach("drain.moving")
+        await reach("drain.moving", [state.order.order_number or "" for state in folded.incoming])
         done.levels_dirty = await move_stock(tx, [_want(state) for state in folded.incoming], now)
         await reach("drain.moved")
     if folded.gone:

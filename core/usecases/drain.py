@@ -7,6 +7,7 @@ bad delivery is alone; alone, it is parked after five tries, and nothing else wa
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,8 @@ from core.usecases.fold_slice import Item
 from core.usecases.run_log import counts_of, recorded
 
 MAX_TRIES = 5  # claims of one delivery before it is parked
+SLICE_LEASE_S = 3.0  # a slice takes less; what dies with its worker waits no longer
+ALONE_S = 0.25  # of one drain are for deliveries that have to go alone; the next slice waits meanwhile
 SLICE = 300  # deliveries applied in one transaction
 SAME_AGAIN = 5  # repeats of a slice after a deadlock or a lost connection
 SAMPLE = 50  # one delivery in so many is searched for fields that no mapping knows
@@ -42,14 +45,15 @@ class Drained:
     failed: int = 0
 
 
-async def drain(hub: Hub, *, limit: int = SLICE) -> Drained:
+async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drained:
     """Claim and apply one slice. `claimed` is 0 when there is nothing to do.
 
-    What is written in one transaction is one run: a slice that went well, a delivery that failed alone.
+    What is written in one transaction is one run: a slice that went well, a delivery that failed alone. Without
+    *suspects* those are left to a drain beside which this process drains nothing else: one may end it.
     """
     started = hub.clock()
     async with hub.database.transaction([]) as tx:
-        claimed = await deliveries.claim(tx, limit, hub.settings.lease_s)
+        claimed = await deliveries.claim(tx, limit, min(SLICE_LEASE_S, hub.settings.lease_s))
         if claimed:
             await reach("drain.claiming")
     done = Drained(claimed=len(claimed))
@@ -57,16 +61,34 @@ async def drain(hub: Hub, *, limit: int = SLICE) -> Drained:
         return done
     await reach("drain.claimed")
     fresh = [item for item in claimed if item.attempts == 1]
-    # A delivery that was claimed before may be what killed its worker: it goes alone, one per drain.
-    suspects = [item for item in claimed if item.attempts > 1]
-    if suspects[1:]:
-        async with hub.database.transaction({item.merchant_id for item in suspects}) as tx:
-            await deliveries.give_back(tx, suspects[1:], uncount=True)
+    # A delivery that was claimed before may be what killed its worker: it goes alone, after all that is not suspect.
+    others = sorted((item for item in claimed if item.attempts > 1), key=lambda item: item.attempts)
+    if others:
+        async with hub.database.transaction({item.merchant_id for item in others}) as tx:
+            await deliveries.give_back(tx, others, uncount=True)
     with keep_lines():
-        for batch in (fresh, suspects[:1]):
-            if batch:
-                await _drain_batch(hub, batch, started, done)
+        if fresh:
+            await _drain_batch(hub, fresh, started, done)
+        if suspects:
+            await _drain_alone(hub, others, started, done)
     return done
+
+
+async def _drain_alone(hub: Hub, suspects: Sequence[Claimed], started: datetime, done: Drained) -> None:
+    """One after the other, none held while another is tried: the one that ends this process holds up no other one.
+
+    Their lease is the long one. It is the pause after which the same delivery may end the next worker.
+    """
+    until = time.monotonic() + ALONE_S
+    for suspect in suspects:
+        async with hub.database.transaction([]) as tx:
+            held = await deliveries.claim_one(
+                tx, suspect.merchant_id, suspect.delivery_id, hub.settings.lease_s
+            )
+        if held:
+            await _drain_batch(hub, [held], started, done)
+        if time.monotonic() > until:
+            return
 
 
 async def _drain_batch(hub: Hub, claimed: Sequence[Claimed], started: datetime, done: Drained) -> None:

@@ -5,81 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
+from bell_rig import Desk, open_desk
 from loop_rig import open_loop
 
-from connectors import discover
-from console.home import Home
-from console.processes import Process, running
+from console.processes import running
 from console.servers import run_servers
-from core.clock import wall_clock
-from core.hub import open_hub
-from core.sealing import Keyring
-from core.settings import read_settings
-from jobs.wake import QUEUE, RedisWake, open_redis
-from tests.conftest import PASSWORDS, TestClock
-from tests.usecases.usecase_rig import Rig, order
+from jobs.wake import NAMES, QUEUE, RedisWake, open_redis
+from tests.usecases.usecase_rig import order
 
 ORDERS = 1_500  # each in two states: 3,000 deliveries
-PATIENCE_S = 60.0
-
-
-@dataclass
-class Desk:
-    """A merchant's stored deliveries and a worker process that is not started yet."""
-
-    rig: Rig
-    worker: Process
-
-    @property
-    def admin(self) -> asyncpg.Connection[asyncpg.Record]:
-        return self.rig.admin
-
-    async def left(self) -> int:
-        found: int = await self.admin.fetchval("SELECT count(*) FROM todo")
-        return found
-
-    async def until_left(self, most: int) -> int:
-        """Wait until at most *most* deliveries are left to drain; returns how many are."""
-        async with asyncio.timeout(PATIENCE_S):
-            while (left := await self.left()) > most:
-                await asyncio.sleep(0.005)
-        return left
-
-
-@asynccontextmanager
-async def open_desk(admin_url: str, redis_url: str | None, directory: Path) -> AsyncIterator[Desk]:
-    home = Home(directory, Keyring.generate("in1"), Keyring.generate("out1"), PASSWORDS)
-    found = home.environment(admin_url, redis_url, "fairway_worker")
-    admin = await asyncpg.connect(admin_url)
-    async with open_hub(read_settings(found), discover(), application="test", pool=2) as hub:
-        rig = Rig(hub, TestClock(now=wall_clock() - timedelta(hours=1)), admin)
-        hub.clock = rig.clock
-        await rig.open()
-        # The shops of this rig are made up: nobody is to be asked for their catalogues.
-        await admin.execute("UPDATE schedule SET due_at = 'infinity'")
-        await rig.counted(mug=1_000_000)
-        yield Desk(rig, Process("worker", found, directory / "worker.log"))
-    await admin.close()
-
-
-@pytest.fixture
-def own_directory() -> Iterator[Path]:
-    """A directory with a short name: a socket's path has about a hundred characters at most."""
-    directory = Path(tempfile.mkdtemp(prefix="fairway-bell-"))
-    directory.chmod(0o711)
-    yield directory
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 async def test_redis_stopped_in_the_middle_of_a_drain_leaves_nothing_behind(
@@ -149,6 +89,39 @@ class _Trap:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (self._path,))
+
+
+async def test_the_job_that_a_killed_worker_had_in_hand_does_not_silence_the_bell(
+    own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@/needed")
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    second = 1_000.0
+    with run_servers(own_directory, log=print) as bell:
+        assert bell.endpoints.redis_url is not None
+        redis = open_redis(bell.endpoints.redis_url)
+        wake = RedisWake(redis, seconds=lambda: second)
+        await wake.ring("drain")
+        await wake.ring("drain")
+        (job,) = await redis.zrange(QUEUE, 0, -1)
+        # What arq leaves behind when its worker is killed: for 70 s nobody takes this job.
+        await redis.set(f"arq:in-progress:{job.decode()}", b"1", px=70_000)
+        second += 1.0
+        await wake.ring("drain")
+        waiting = [
+            name
+            for name in await redis.zrange(QUEUE, 0, -1)
+            if not await redis.exists(f"arq:in-progress:{name.decode()}")
+        ]
+        second += 3_600.0
+        for _ in range(200):
+            second += 1.0
+            await wake.ring("drain")
+        most = await redis.zcard(QUEUE)
+        await redis.aclose(close_connection_pool=True)
+
+    assert len(waiting) == 1
+    assert most == NAMES
 
 
 async def test_forged_jobs_have_no_effect_and_do_not_end_the_worker(
