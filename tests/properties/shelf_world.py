@@ -131,12 +131,17 @@ class World:
         self.post()
 
     def fill(self) -> None:
-        """What comes free goes to who misses it, the oldest first."""
-        for sold in self.orders:
-            if isinstance(sold.stock, KitStock):
-                fill_kit(self.shelves, sold.stock, sold.shelves)
-            else:
-                self.shelves.fill(sold.stock, sold.shelves)
+        """What comes free goes to who misses it, the oldest first; as a worker does, until nothing moves any more: a kit
+        that stands ready lets go of components.
+        """
+        before = -1
+        while before != len(self.shelves.moves):
+            before = len(self.shelves.moves)
+            for sold in self.orders:
+                if isinstance(sold.stock, KitStock):
+                    fill_kit(self.shelves, sold.stock, sold.shelves)
+                else:
+                    self.shelves.fill(sold.stock, sold.shelves)
         self.post()
 
     def take_back(self, variant: int, place: int) -> None:

@@ -200,6 +200,7 @@ class Strict:
         self.channels[0].units = 2 if pair else 1
         self.books = [Book() for _ in self.channels]
         self.calls: dict[int, Call] = {}
+        self.dirty = False  # something was heard of since the channels were levelled
         self.lost = False  # units were not there; until every channel has heard of it
         for (variant, place), count in units.items():
             self.world.book(variant, place, count)
@@ -231,24 +232,30 @@ class Strict:
 
     def exposed(self) -> Counter[int]:
         """Units by component whose orders may still come."""
-        exposed: Counter[int] = Counter()
-        for channel in self.channels:
-            for component, each in self.needs(channel.variant).items():
-                exposed[component] += channel.exposed * channel.units * each
-        return exposed
+        return self._drawn([channel.exposed for channel in self.channels])
+
+    def possible(self) -> Counter[int]:
+        """Units by component that channels may come to sell, as far as the hub knows."""
+        return self._drawn([book.possible for book in self.books])
 
     def promised(self) -> Counter[int]:
-        """Units by component that channels may come to offer, as far as the hub knows."""
-        promised: Counter[int] = Counter()
-        for channel, book in zip(self.channels, self.books, strict=True):
+        """The same, without what it is about to take back from them."""
+        return self._drawn([min(b.possible, b.desired) if b.pending else b.possible for b in self.books])
+
+    def _drawn(self, sold: Sequence[int]) -> Counter[int]:
+        """Units by component in so many of each channel's."""
+        drawn: Counter[int] = Counter()
+        for channel, units in zip(self.channels, sold, strict=True):
             for component, each in self.needs(channel.variant).items():
-                promised[component] += book.possible * channel.units * each
-        return promised
+                drawn[component] += units * channel.units * each
+        return drawn
 
     def exceeded(self) -> bool:
-        """Whether more may come than is there: what channels offer, or what the hub has promised them."""
+        """Whether more may come than is there: what channels offer, or what the hub has promised them, once it has thought
+        about all it has heard of.
+        """
         free = self.free()
-        return exceeds(self.exposed(), free) or exceeds(self.promised(), free)
+        return exceeds(self.exposed(), free) or (not self.dirty and exceeds(self.promised(), free))
 
     # What happens at channels -----------------------------------------------------------------------------------
 
@@ -290,6 +297,7 @@ class Strict:
         if bought.heard == bought.version:
             return
         channel = self.channels[place]
+        self.dirty = True
         own = own_count(*bought.as_order(), channel.rule)
         self.books[place] = self.books[place].counted(
             own.lowered - bought.own.lowered, own.unshipped - bought.own.unshipped
@@ -298,7 +306,8 @@ class Strict:
         if bought.sold is None and not bought.cancelled:
             self.world.sell(channel.variant, bought.units * channel.units, BOTH)
             bought.sold = self.world.orders[-1]
-            assert self.lost or not any(line.short for line in bought.sold.lines), "oversold"
+            # One that was given back at its channel and sold again there may be heard of the other way round.
+            assert self.lost or min(self.free().values(), default=0) >= 0, "oversold"
         elif bought.sold is not None:
             bought.sold.cancelled = bought.gone = bought.cancelled
             bought.sold.fulfilled = bought.sold.quantity if bought.shipped else 0
@@ -306,16 +315,19 @@ class Strict:
 
     def relevel(self) -> None:
         """Orders that miss units have what came in before channels are offered the rest."""
+        self.dirty = False
         self.world.fill()
         goods = Goods(self.world.free(), needs={SET: self.needs(SET)}, owed=Counter(self.world.missing()))
         standings = [
-            Standing((1, place, place, ""), channel.variant, BOTH, channel.units, STRICT, book.possible)
+            Standing(
+                (1, place, place, ""), channel.variant, BOTH, channel.units, STRICT, max(0, book.possible)
+            )
             for place, (channel, book) in enumerate(zip(self.channels, self.books, strict=True))
         ]
         wishes = level_all(standings, goods, self.now)
         for place, wish in enumerate(wishes):
             raised = wish.quantity > self.books[place].possible
-            beyond = exceeds(self.promised(), self.known_free())
+            beyond = exceeds(self.possible(), self.known_free())
             assert not (raised and self.lost and beyond), "raised beyond what is there"
             self.books[place] = self.books[place].wished(wish.quantity)
 
