@@ -216,9 +216,9 @@ def _harmless(error: BaseException, request: Request) -> bool:
 async def _ask(request: Request, line: Line) -> Response:
     await line.gate.allow(request)
     try:
-        await reach("call.sending")
+        await reach("call.reading" if request.reads else "call.writing")
         response = await _send(request, line)
-        await reach("call.answered")
+        await reach("call.read" if request.reads else "call.written")
     except ChannelError as error:
         await line.gate.heard(request, None, error)
         raise

@@ -13,15 +13,18 @@ STOP_S = 3 * LEASE_S  # how long a stopped process stays so
 DELAY_S = 1.5 * LEASE_S
 HITS = (1, 2)
 
-# What has to happen for a process to come to the points whose names begin so; the longest beginning that fits holds.
+# What has to happen for a process to come to a point of that name, or whose name begins so.
 PARTS = {
     "intake": "buy",
     "drain": "buy",
     "relevel": "buy",
     "lease": "buy",
-    "call": "ship",
+    "call.reading": "pull",
+    "call.read": "pull",
+    "call.writing": "tell",
+    "call.written": "tell",
     "push": "buy",
-    "effect": "ship",
+    "effect": "tell",
     "pull": "pull",
     "fetch": "ship",
     "catalog": "catalog",
@@ -29,6 +32,7 @@ PARTS = {
     "reconcile": "drift",
     "drift": "drift",
     "heal": "heal",
+    "sure": "guess",
     "unmapped": "list",
     "shelf": "count",
     "takeback": "count",
@@ -58,7 +62,7 @@ class Case:
     @property
     def part(self) -> str:
         """What is played for it."""
-        return PARTS[self.point.partition(".")[0]]
+        return PARTS.get(self.point) or PARTS[self.point.partition(".")[0]]
 
     @property
     def armed(self) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from console.chaos.cases import STOP_S, Case, Shard
-from console.chaos.parts import KIT, PARTS, open_part
+from console.chaos.parts import ARM_LATER, KIT, PARTS, open_part
 from console.chaos.stand import Stand, open_stand
 from console.demo.books import compare
 from console.home import Home
@@ -88,7 +88,9 @@ async def exhaust(
 async def _try(stand: Stand, case: Case) -> Tried:
     begun, tried = time.monotonic(), Tried(case)
     watching = asyncio.create_task(_watch(stand, tried))
-    post(stand.board, case.armed)
+    stand.armed = case.armed
+    if case.part not in ARM_LATER:
+        stand.arm()
     try:
         async with asyncio.timeout(LONGEST_S):
             for _ in range(PLAYS):

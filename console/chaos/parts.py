@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from console.chaos.stand import Stand
 from console.demo import shops as world
 from core.store import chaos_books, reconciles, schedule
+from simulators.faults import CallFaults
 
 SHOPS = ("shopify", "woocommerce")
 KIT = "KIT-1"
@@ -71,9 +73,20 @@ async def buy(stand: Stand) -> None:
 
 
 async def ship(stand: Stand) -> None:
+    await _ship(stand, await _sell_some(stand))
+
+
+async def tell(stand: Stand) -> None:
+    """As `ship`, with nothing befalling anybody before the goods leave."""
+    bought = await _sell_some(stand)
+    stand.arm()
+    await _ship(stand, bought)
+
+
+async def _ship(stand: Stand, bought: Sequence[_Order]) -> None:
     """Goods leave in two parcels for each shop, its carrier follows them to the door, and their buyers hear of it."""
     codes = []
-    for number, (shop, order) in enumerate(await _sell_some(stand)):
+    for number, (shop, order) in enumerate(bought):
         connection_id = stand.stage.connections[shop]
         ids = await stand.ask(chaos_books.order_ids, connection_id, [order])
         code = f"{stand.stage.parcels}{ids[order]:08}"
@@ -121,20 +134,37 @@ async def _drift(stand: Stand) -> None:
     shopify, woocommerce = stand.shops.shopify, stand.shops.woocommerce
     shopify.set_available(one, shopify.available(one) - 3)
     woocommerce.set_stock(other, (woocommerce.stock_of(other) or 0) + 3)
+    await _read_back(stand)
+
+
+async def _read_back(stand: Stand) -> None:
     for pair in stand.stage.pairs:
         await stand.ask(_begin, pair, stand)
     await stand.stage.hub.wake.ring("reconcile")
 
-    async def settled() -> bool:
-        return bool(await stand.ask(chaos_books.reconciled))
-
-    await stand.until(settled, "what the shops show to be settled")
+    await stand.until(partial(stand.ask, chaos_books.reconciled), "what the shops show to be settled")
 
 
 async def _begin(tx: object, pair: tuple[int, int], stand: Stand) -> None:
     now = stand.stage.hub.clock()
     await schedule.ring(tx, "reconcile", [pair], now)  # type: ignore[arg-type]
     await reconciles.begin(tx, *pair, "chaos", now)  # type: ignore[arg-type]
+
+
+async def guess(stand: Stand) -> None:
+    """A shop takes counts and its answers are lost, so that what it shows is guessed until the shop was read."""
+    for _ in range(2):
+        woocommerce = stand.shops.woocommerce
+        woocommerce.call_faults = CallFaults(lost_replies=1.0)
+        _sell(stand, "shopify", skus(stand, 1)[0])
+        await stand.shops.courier.settled()
+        await stand.until(partial(stand.ask, chaos_books.guessed), "a count to be guessed")
+        woocommerce.call_faults = CallFaults()
+        await stand.ask(chaos_books.land)
+        await stand.quiet()
+        stand.arm()
+        await _read_back(stand)
+        await stand.until(partial(stand.ask, chaos_books.sure), "nothing to be guessed any more")
 
 
 async def drift(stand: Stand) -> None:
@@ -203,10 +233,7 @@ async def propose(stand: Stand) -> None:
     for _ in range(2):
         sku = await _short(stand)
 
-        async def decided() -> bool:
-            return bool(await stand.ask(chaos_books.proposed))
-
-        await stand.until(decided, "a cancellation to be proposed")
+        await stand.until(partial(stand.ask, chaos_books.proposed), "a cancellation to be proposed")
         await _enough(stand, sku)
     await stand.command("incidents", "policy", "ask", *MERCHANT)
 
@@ -215,10 +242,7 @@ async def resolve(stand: Stand) -> None:
     for _ in range(2):
         sku = await _short(stand)
 
-        async def opened() -> bool:
-            return bool(await stand.ask(chaos_books.open_incidents))
-
-        await stand.until(opened, "an incident")
+        await stand.until(partial(stand.ask, chaos_books.open_incidents), "an incident")
         for incident_id in await stand.ask(chaos_books.open_incidents):
             await stand.command("incidents", "resolve", str(incident_id), "--policy", "backorder")
         await _enough(stand, sku)
@@ -309,6 +333,8 @@ async def replay(stand: Stand) -> None:
 PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "buy": buy,
     "ship": ship,
+    "tell": tell,
+    "guess": guess,
     "pull": pull,
     "catalog": catalog,
     "certify": certify,
@@ -325,3 +351,5 @@ PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "kit": kit,
     "replay": replay,
 }
+
+ARM_LATER = ("tell", "guess")  # say themselves when

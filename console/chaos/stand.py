@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,7 @@ from console.demo.stage import Stage, insist
 from console.home import Home
 from console.servers import Servers
 from core.errors import FairwayError
+from core.failpoints import post, visitors
 from core.flow import decode
 from core.hub import open_hub
 from core.settings import read_settings
@@ -44,8 +46,8 @@ SELDOM_S = "86400"  # what otherwise happens every few minutes is rung for here
 
 @dataclass(slots=True)
 class Stand:
-    """*acked* are the keys of webhooks that were answered 200, *kit* is what the kit is made of now, *numbers* begin where
-    nothing was used.
+    """*acked* are the keys of webhooks that were answered 200, *armed* is what `arm` arms, *kit* what the kit is made of
+    now; *numbers* begin where nothing was used.
     """
 
     stage: Stage
@@ -57,12 +59,18 @@ class Stand:
     acked: set[bytes] = field(default_factory=set)
     opened_at: float = field(default_factory=time.monotonic)
     restarts: int = 0
+    armed: str = ""
     kit: dict[str, int] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
     def shops(self) -> Shops:
         return self.stage.shops
+
+    def arm(self) -> None:
+        """From now on it befalls whoever comes there, if nobody came there before."""
+        if not visitors(self.board):
+            post(self.board, self.armed)
 
     @property
     def carrier_id(self) -> int:
@@ -79,7 +87,7 @@ class Stand:
 
         return await insist(look)
 
-    async def until(self, true: Callable[[], Awaitable[bool]], what: str) -> None:
+    async def until(self, true: Callable[[], Awaitable[Any]], what: str) -> None:
         """Wait until something is *true*; what failed meanwhile is tried again without much ado. Raises `FairwayError`."""
         end = time.monotonic() + PATIENCE_S
         while not await true():
@@ -98,11 +106,7 @@ class Stand:
         """Webhooks arrive, both shops are asked for what never came, and the hub comes to rest."""
         await self.shops.courier.settled()
         await self.ring("pull")
-
-        async def resting() -> bool:
-            return bool(await self.ask(demo_books.at_rest))
-
-        await self.until(resting, "the hub to come to rest")
+        await self.until(partial(self.ask, demo_books.at_rest), "the hub to come to rest")
 
     async def command(self, *words: str, done_is_refused: bool = False) -> Any:
         """Type a command; what is killed or breaks is typed again. Returns what it says, None where the second time it is

@@ -49,6 +49,28 @@ async def reconciled(tx: Connection) -> bool:
     return found
 
 
+async def guessed(tx: Connection) -> bool:
+    """Whether a try of which no answer came has left open what some channel shows."""
+    found: bool = await tx.fetchval("SELECT EXISTS (SELECT FROM listing_levels WHERE maybe IS NOT NULL)")
+    return found
+
+
+async def sure(tx: Connection) -> bool:
+    """Whether nothing is guessed any more of what channels show."""
+    found: bool = await tx.fetchval(
+        "SELECT NOT EXISTS (SELECT FROM listing_levels WHERE unsure_at IS NOT NULL)"
+    )
+    return found
+
+
+async def land(tx: Connection) -> None:
+    """Let the time pass in which a call without an answer may still come about; whoever asks knows that it has ended."""
+    await tx.execute(
+        """UPDATE listing_levels SET next_at = least(next_at, clock_timestamp()),
+             late_until = least(late_until, clock_timestamp()) WHERE pending"""
+    )
+
+
 async def asked_drifts(tx: Connection) -> list[int]:
     """Differences that wait for a person."""
     rows = await tx.fetch("SELECT drift_id FROM drifts WHERE status = 'asked' ORDER BY drift_id")

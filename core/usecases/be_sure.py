@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from core.failpoints import reach
 from core.hub import Hub
 from core.store import levels, schedule
 from core.store.schedule import Lease, held
@@ -26,5 +27,7 @@ async def be_sure(hub: Hub, lease: Lease, before: datetime) -> int:
             raise LostLease
         await schedule.hold(tx, *where, "push")
         await levels.be_sure(tx, *where, [listing_id for listing_id, _ in found], before)
+        await reach("sure.storing")
+    await reach("sure.stored")
     await hub.wake.ring("relevel")
     return len(found)
