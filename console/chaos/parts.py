@@ -86,15 +86,15 @@ async def tell(stand: Stand) -> None:
 async def _ship(stand: Stand, bought: Sequence[_Order]) -> None:
     """Goods leave in two parcels for each shop, its carrier follows them to the door, and their buyers hear of it."""
     codes = []
-    for number, (shop, order) in enumerate(bought):
+    # One after the other, so that what befalls somebody the first and the second time is about different shops.
+    for number, (shop, order) in enumerate(reversed(bought)):
         connection_id = stand.stage.connections[shop]
         ids = await stand.ask(chaos_books.order_ids, connection_id, [order])
         code = f"{stand.stage.parcels}{ids[order]:08}"
         codes.append(code)
         words = ("--carrier", CARRIERS[number % 2], "--tracking", code)
         await stand.command("ship", str(ids[order]), *words)
-        if number % 2:
-            await stand.quiet()
+        await stand.quiet()
     while codes:
         codes = [code for code in codes if stand.shops.easypost.advance(code)]
         await asyncio.sleep(0.1)
