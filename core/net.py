@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import secrets
 import socket
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -164,7 +166,10 @@ class OpenGate:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An open line to one account: everything a flow's requests need and no flow may see."""
+    """An open line to one account: everything a flow's requests need and no flow may see.
+
+    From *until* on (of `time.monotonic`) nothing is sent any more: the work may be somebody else's by then.
+    """
 
     connector: Connector
     settings: Settings
@@ -172,9 +177,14 @@ class Line:
     send: Send
     clock: Clock
     gate: Gate = OpenGate()  # noqa: RUF009 - holds nothing
+    until: float = math.inf
 
     def __repr__(self) -> str:
         return f"Line({self.connector.manifest.slug})"
+
+
+class TooLate(ChannelError):
+    """It was not sent, for the time of its line was over."""
 
 
 async def drive(flow: Flow[T], line: Line) -> T:
@@ -206,7 +216,7 @@ async def _answer(request: Request, line: Line) -> Response:
 
 
 def _harmless(error: BaseException, request: Request) -> bool:
-    if not isinstance(error, ChannelError):
+    if not isinstance(error, ChannelError) or isinstance(error, TooLate):
         return False
     if error.code is ErrorCode.NOT_SENT:
         return True
@@ -239,6 +249,9 @@ def _without_secrets(refusal: ChannelError, credentials: Credentials) -> Channel
 
 
 async def _send(request: Request, line: Line) -> Response:
+    # A process that was stopped comes to itself here and believes it is still in time: no timer of its own has rung yet.
+    if time.monotonic() >= line.until:
+        raise TooLate(ErrorCode.NOT_SENT, "the time for it was over before it was sent")
     base_url = line.connector.base_url(line.settings).rstrip("/")
     signed = line.connector.authorize(
         request, line.credentials, base_url, line.clock(), secrets.token_hex(16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -250,6 +251,17 @@ async def test_what_may_have_had_an_effect_or_was_decided_is_asked_once(
         await drive(ask(reads=reads), woo(script, registry))
 
     assert (refused.value.code, len(script.asked)) == (code, 1)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_what_comes_too_late_is_not_sent(registry: dict[str, Connector], reads: bool) -> None:
+    script = Script(FINE)
+
+    with pytest.raises(ChannelError) as refused:
+        await drive(ask(reads=reads), replace(woo(script, registry), until=time.monotonic()))
+
+    assert (refused.value.code, script.asked) == (ErrorCode.NOT_SENT, [])
+    assert await drive(ask(reads=reads), replace(woo(script, registry), until=time.monotonic() + 60)) == 200
 
 
 async def test_a_read_is_given_up_after_the_third_try(registry: dict[str, Connector]) -> None:

@@ -16,7 +16,9 @@ from typing import Any
 
 from console.chaos.cases import STOP_S, Case, Shard
 from console.chaos.parts import ARM_LATER, KIT, PARTS, open_part
+from console.chaos.report import channels_story
 from console.chaos.stand import Stand, open_stand
+from console.cli.show import as_json
 from console.demo.books import compare
 from console.home import Home
 from console.servers import run_servers
@@ -40,6 +42,7 @@ class Tried:
     came: int = 0
     fired: bool = False
     wrong: dict[str, Any] = field(default_factory=dict)
+    stories: dict[str, Any] = field(default_factory=dict)
     stuck: str = ""
     seconds: float = 0.0
 
@@ -55,7 +58,7 @@ class Tried:
 
     def row(self) -> dict[str, Any]:
         found = {**asdict(self), **asdict(self.case), "ok": self.ok, "seconds": round(self.seconds, 2)}
-        del found["case"]
+        del found["case"], found["stories"]
         return found
 
 
@@ -76,6 +79,7 @@ async def exhaust(
                     tried.append(await _try(stand, case))
                     tell(tried[-1].words, len(tried), len(wanted))
                     if tried[-1].wrong or tried[-1].stuck:
+                        _write_down(place, tried[-1])
                         break
                 restarts, acked = restarts + stand.restarts, acked + len(stand.acked)
     return _numbers(seed, shard, tried, time.monotonic() - begun) | {
@@ -83,6 +87,11 @@ async def exhaust(
         "acked": acked,
         "worlds": worlds,
     }
+
+
+def _write_down(place: Path, tried: Tried) -> None:
+    """The whole story of what is wrong, beside the logs."""
+    (place / "wrong.json").write_text(as_json(tried.row() | {"stories": tried.stories}), "utf-8")
 
 
 async def _try(stand: Stand, case: Case) -> Tried:
@@ -139,6 +148,9 @@ async def _judge(stand: Stand, tried: Tried) -> None:
     for name in ("violations", "wrong"):
         if figures[name]:
             tried.wrong[name] = figures[name]
+    for row in verdict.wrong[:3]:
+        story = await stand.ask(demo_books.story_of, row["sku"])
+        tried.stories[row["sku"]] = story | channels_story(stand.shops, row["sku"])
     free = await stand.ask(demo_books.free_by_sku)
     can_be = min(free[sku] // units for sku, units in stand.kit.items())
     shown = {stand.shops.shopify.available(KIT), stand.shops.woocommerce.stock_of(KIT)}

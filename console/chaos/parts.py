@@ -10,12 +10,14 @@ from typing import Any
 
 from console.chaos.stand import Stand
 from console.demo import shops as world
+from core.failpoints import visitors
 from core.store import chaos_books, reconciles, schedule
 from simulators.faults import CallFaults
 
 SHOPS = ("shopify", "woocommerce")
 KIT = "KIT-1"
 CARRIERS = ("UPS", "USPS")
+RUNG_S = 3.0  # how long what nobody waits for is rung for
 STILL_S = 12.0  # a look proves nothing about what was just written, as everything was when it was opened
 MERCHANT = ("--merchant", "demo")
 
@@ -259,8 +261,10 @@ async def sweep(stand: Stand) -> None:
 async def _ring_for_nobody(stand: Stand, kind: str) -> None:
     """Work that belongs to no connection; it says nothing where there was nothing to do."""
     for _ in range(2):
-        await stand.stage.hub.wake.ring(kind)
-        await asyncio.sleep(0.4)
+        came, until = len(visitors(stand.board)), time.monotonic() + RUNG_S
+        while len(visitors(stand.board)) == came and time.monotonic() < until:
+            await stand.stage.hub.wake.ring(kind)
+            await asyncio.sleep(0.2)
 
 
 async def probe(stand: Stand) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,13 @@ log = get_log("work")
 
 Work = Callable[[Hub, Lease], Awaitable[Any]]
 NextDue = Callable[[Hub, Lease, Any], Awaitable[datetime]]
+
+
+def ours_until(hub: Hub) -> float:
+    """Until when (of `time.monotonic`) a channel may be told things under a lease that is taken after this; then it still
+    lasts long enough to write back what was answered.
+    """
+    return time.monotonic() + hub.settings.lease_s * 0.8
 
 
 class LostLease(Exception):

@@ -5,8 +5,9 @@ the channel is read before it is told again.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,7 +33,7 @@ from core.store.connections import Linked
 from core.store.database import Connection, Row
 from core.store.outbox import Claimed
 from core.store.schedule import Lease, held
-from core.usecases.lease import NEVER, LostLease
+from core.usecases.lease import NEVER, LostLease, ours_until
 from core.usecases.store_page import store_page
 
 AT_ONCE = 16  # wishes told side by side, each of another entity
@@ -71,6 +72,7 @@ async def push_effects(hub: Hub, lease: Lease) -> Told:
     done = Told()
     account = await hub.account(lease.merchant_id, lease.connection_id)
     while True:
+        until = ours_until(hub)
         async with hub.database.transaction([lease.merchant_id]) as tx:
             if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
                 raise LostLease
@@ -78,7 +80,7 @@ async def push_effects(hub: Hub, lease: Lease) -> Told:
             kinds = told_kinds(linked, account.connector)
             if not kinds:
                 return done
-            line = await hub.line(tx, linked)
+            line = replace(await hub.line(tx, linked), until=until)
             claimed = await outbox.claim(
                 tx, lease.merchant_id, lease.connection_id, lease.epoch, kinds, AT_ONCE, hub.clock()
             )
@@ -116,7 +118,7 @@ async def _tell(hub: Hub, line: Line, claimed: Claimed, flow: Flow[Any] | None) 
         )
     try:
         # The whole conversation ends before the lease does.
-        async with asyncio.timeout(hub.settings.lease_s * 0.8):
+        async with asyncio.timeout(line.until - time.monotonic()):
             await reach(f"effect.{claimed.kind}.claimed")
             answer = _Answer(claimed, DONE, await drive(flow, line))
             await reach(f"effect.{claimed.kind}.called")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from core.store.database import Row
 from core.store.schedule import Lease, held
 from core.store.stock import mark_dirty
 from core.usecases.hold_waves import hold_waves
-from core.usecases.lease import NEVER, LostLease
+from core.usecases.lease import NEVER, LostLease, ours_until
 
 # Refusals that say for certain that nothing was written.
 _SURE = (
@@ -65,6 +66,7 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
     """
     done = Pushed()
     while True:
+        until = ours_until(hub)
         async with hub.database.transaction([lease.merchant_id]) as tx:
             if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
                 raise LostLease
@@ -72,7 +74,7 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
             connector = hub.connector(linked.channel)
             if linked.status != "active" or not linked.push_stock or not isinstance(connector, WritesStock):
                 return done
-            line = await hub.line(tx, linked)
+            line = replace(await hub.line(tx, linked), until=until)
             brake = await hold_waves(tx, lease, hub.clock())
             rows = await levels.claim(
                 tx,
@@ -97,13 +99,17 @@ async def _tell(
 ) -> None:
     """Tell one batch. One that is refused without saying which item is meant is halved until the bad one is alone."""
     parts = [list(rows)]
+    told = 0
     while parts:
         part = parts.pop(0)
+        if told:
+            line = await _hold_on(hub, lease, line)
+        told += 1
         writes = [_write(lease, row) for row in part]
         done.calls += 1
         try:
             # The whole conversation ends before the lease does.
-            async with asyncio.timeout(hub.settings.lease_s * 0.8):
+            async with asyncio.timeout(line.until - time.monotonic()):
                 written = await drive(connector.push_stock(writes), line)
                 await reach("push.called")
         except TimeoutError:
@@ -120,7 +126,6 @@ async def _tell(
                 await _give_up(hub, lease, line, [part, *parts], error, done)
             elif len(part) > 1:
                 parts[:0] = [part[: len(part) // 2], part[len(part) // 2 :]]
-                await _hold_on(hub, lease)
             else:
                 await _settle(hub, lease, line, part, [_failed(write, error) for write in writes], done)
         else:
@@ -137,10 +142,13 @@ async def _give_up(
     raise error
 
 
-async def _hold_on(hub: Hub, lease: Lease) -> None:
+async def _hold_on(hub: Hub, lease: Lease, line: Line) -> Line:
+    """Renew the lease; the line is good as long as that. Raises `LostLease`."""
+    until = ours_until(hub)
     async with hub.database.transaction([lease.merchant_id]) as tx:
         if not await schedule.renew(tx, lease, hub.settings.lease_s):
             raise LostLease
+    return replace(line, until=until)
 
 
 async def _settle(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import asyncpg
 import pytest
 from usecase_rig import ITEMS, MUG, TEA, Rig, Shop
 
+from core.failpoints import arm
 from core.usecases.relevel import relevel
 
 
@@ -41,6 +43,31 @@ async def test_a_hundred_sales_elsewhere_are_told_in_one_write(rig: Rig, shop: S
 
     assert shop.writes == [{ITEMS[MUG]: 0}]
     assert await rig.violations(at_rest=True) == {}
+
+
+@pytest.fixture
+def disarmed() -> Iterator[None]:
+    yield
+    arm("")
+
+
+@pytest.mark.usefixtures("disarmed")
+async def test_a_worker_that_comes_to_itself_after_its_lease_says_nothing_any_more(
+    rig: Rig, shop: Shop
+) -> None:
+    await rig.deliver(rig.order(1, (MUG, 2)), connection=rig.second)
+    await rig.drain()
+    await relevel(rig.hub)
+    arm(f"push.claimed=delay:{rig.hub.settings.lease_s}")
+
+    late = asyncio.create_task(rig.push())
+    await asyncio.sleep(rig.hub.settings.lease_s / 2)
+    await rig.admin.execute("UPDATE schedule SET lease_until = '-infinity' WHERE kind = 'push'")
+    await rig.push()  # another worker, while the first one is still away
+    await late
+
+    assert shop.writes == [{ITEMS[MUG]: 98}]
+    assert shop.counts[ITEMS[MUG]] == 98
 
 
 async def test_a_channel_is_not_told_about_its_own_sale(rig: Rig, shop: Shop) -> None:
