@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from simulators.faults import CallFaults
 SHOPS = ("shopify", "woocommerce")
 KIT = "KIT-1"
 CARRIERS = ("UPS", "USPS")
-RUNG_S = 3.0  # how long what nobody waits for is rung for
+START_S = 5.0  # what a worker may take to end, to start and to look for everything
 STILL_S = 12.0  # a look proves nothing about what was just written, as everything was when it was opened
 MERCHANT = ("--merchant", "demo")
 
@@ -106,6 +107,7 @@ async def _ship(stand: Stand, bought: Sequence[_Order]) -> None:
 async def pull(stand: Stand) -> None:
     for sku in skus(stand, 2):
         _sell(stand, "woocommerce", sku)
+        await stand.ring("pull")
         await stand.quiet()
 
 
@@ -250,21 +252,13 @@ async def resolve(stand: Stand) -> None:
         await _enough(stand, sku)
 
 
-async def measure(stand: Stand) -> None:
-    await _ring_for_nobody(stand, "measure")
-
-
-async def sweep(stand: Stand) -> None:
-    await _ring_for_nobody(stand, "sweep")
-
-
-async def _ring_for_nobody(stand: Stand, kind: str) -> None:
-    """Work that belongs to no connection; it says nothing where there was nothing to do."""
-    for _ in range(2):
-        came, until = len(visitors(stand.board)), time.monotonic() + RUNG_S
+async def start(stand: Stand) -> None:
+    """Workers start, and look at once for what otherwise is done now and then."""
+    for name in ("worker 1", "worker 2"):
+        came, until = len(visitors(stand.board)), time.monotonic() + START_S
+        stand.processes[name].send(signal.SIGTERM)
         while len(visitors(stand.board)) == came and time.monotonic() < until:
-            await stand.stage.hub.wake.ring(kind)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.02)
 
 
 async def probe(stand: Stand) -> None:
@@ -348,8 +342,7 @@ PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "count": count,
     "propose": propose,
     "resolve": resolve,
-    "measure": measure,
-    "sweep": sweep,
+    "start": start,
     "probe": probe,
     "link": link,
     "kit": kit,

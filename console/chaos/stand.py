@@ -46,8 +46,8 @@ SELDOM_S = "86400"  # what otherwise happens every few minutes is rung for here
 
 @dataclass(slots=True)
 class Stand:
-    """*acked* are the keys of webhooks that were answered 200, *armed* is what `arm` arms, *kit* what the kit is made of
-    now; *numbers* begin where nothing was used.
+    """*acked* are the keys of webhooks that were answered 200, *failed* counts the others, *armed* is what `arm` arms, *kit*
+    what the kit is made of now; *numbers* begin where nothing was used.
     """
 
     stage: Stage
@@ -59,6 +59,7 @@ class Stand:
     acked: set[bytes] = field(default_factory=set)
     opened_at: float = field(default_factory=time.monotonic)
     restarts: int = 0
+    failed: int = 0
     armed: str = ""
     kit: dict[str, int] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -103,9 +104,12 @@ class Stand:
             await self.stage.hub.wake.ring(kind)
 
     async def quiet(self) -> None:
-        """Webhooks arrive, both shops are asked for what never came, and the hub comes to rest."""
+        """Webhooks arrive, both shops are asked for what never came if something did not, and the hub comes to rest."""
         await self.shops.courier.settled()
-        await self.ring("pull")
+        failed = self.shops.courier.counts["failed"]
+        if failed > self.failed:
+            self.failed = failed
+            await self.ring("pull")
         await self.until(partial(self.ask, demo_books.at_rest), "the hub to come to rest")
 
     async def command(self, *words: str, done_is_refused: bool = False) -> Any:

@@ -9,11 +9,29 @@ from core.store.database import Connection
 
 
 async def hasten(tx: Connection, within_s: float) -> None:
-    """Let the time pass until work that failed is due again, where that is within *within_s* seconds."""
+    """Let the time pass until what failed, or was put off, is due again, where that is within *within_s* seconds. A call
+    that may still come about is given its time.
+    """
+    await tx.execute(
+        """UPDATE circuits SET open_until = clock_timestamp()
+           WHERE open_until > clock_timestamp() AND open_until < clock_timestamp() + make_interval(secs => $1)""",
+        within_s,
+    )
+    await tx.execute(
+        """UPDATE outbox SET next_at = clock_timestamp() FROM (
+             SELECT o.merchant_id, o.effect_id FROM outbox o
+             WHERE o.status = 'pending' AND o.next_at > clock_timestamp()
+               AND o.next_at < clock_timestamp() + make_interval(secs => $1)
+               AND (SELECT a.outcome FROM effect_attempts a WHERE a.merchant_id = o.merchant_id
+                 AND a.effect_id = o.effect_id ORDER BY a.attempt DESC LIMIT 1) = 'throttled'
+             FOR UPDATE OF o SKIP LOCKED) late
+           WHERE outbox.merchant_id = late.merchant_id AND outbox.effect_id = late.effect_id""",
+        within_s,
+    )
     await tx.execute(
         """UPDATE schedule SET due_at = clock_timestamp() FROM (
              SELECT merchant_id, connection_id, kind FROM schedule
-             WHERE failures > 0 AND due_at > clock_timestamp()
+             WHERE last_error <> '' AND due_at > clock_timestamp()
                AND due_at < clock_timestamp() + make_interval(secs => $1) FOR UPDATE SKIP LOCKED) late
            WHERE schedule.merchant_id = late.merchant_id AND schedule.connection_id = late.connection_id
              AND schedule.kind = late.kind""",
