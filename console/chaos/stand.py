@@ -9,7 +9,7 @@ import itertools
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -145,7 +145,8 @@ class Stand:
             while True:
                 await self.processes[name].ended
                 self.restarts += 1
-                await self.start(name)
+                with suppress(FairwayError):  # what ends before it is ready is started once more
+                    await self.start(name)
 
         async with asyncio.TaskGroup() as group:
             for name in ROLES:
