@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from console.chaos.cases import STOP_S, Case, Shard
-from console.chaos.parts import ARM_LATER, KIT, PARTS, open_part
+from console.chaos.parts import ARM_LATER, PARTS
 from console.chaos.report import channels_story
 from console.chaos.stand import Stand, open_stand
+from console.chaos.trade import KIT, open_part
 from console.cli.show import as_json
 from console.demo.books import compare
 from console.home import Home

@@ -9,84 +9,33 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from console.chaos import parts_shelf as shelf
 from console.chaos.stand import Stand
+from console.chaos.trade import MERCHANT, Order, sell, sell_some, skus
 from console.demo import shops as world
 from core.failpoints import visitors
-from core.store import chaos_books, reconciles, schedule
-from simulators.faults import CallFaults
+from core.store import chaos_books
 
-SHOPS = ("shopify", "woocommerce")
-KIT = "KIT-1"
 CARRIERS = ("UPS", "USPS")
 START_S = 5.0  # what a worker may take to end, to start and to look for everything
-STILL_S = 12.0  # a look proves nothing about what was just written, as everything was when it was opened
-MERCHANT = ("--merchant", "demo")
-
-_Order = tuple[str, str]  # shop, the shop's id
-
-
-async def open_part(stand: Stand) -> None:
-    """What all parts have in common: a kit that both shops list, and news of parcels that names no whole order."""
-    shops = stand.shops
-    shops.shopify.add_variant(sku=KIT, title="A kit", price="9.00", quantity=0)
-    shops.woocommerce.add_product(sku=KIT, name="A kit", price="9.00", quantity=0)
-    for token, connection_id in stand.stage.tokens.items():
-        if connection_id == stand.stage.connection_ids[0]:
-            shops.shopify.subscribe(
-                "fulfillments/create", f"{stand.stage.door}/hooks/{token}/fulfillments/create"
-            )
-    await stand.command("stock", "kits", "set", KIT, "DEMO-001=2", *MERCHANT)
-    await _list(stand, KIT)
-    stand.kit = {"DEMO-001": 2}
-
-
-def skus(stand: Stand, count: int) -> list[str]:
-    """SKUs that nobody has touched for long."""
-    found: list[str] = []
-    while len(found) < count:
-        number = next(stand.numbers) % world.VARIANTS + 1
-        if number % world.SCARCE_EVERY and number > 2:
-            found.append(f"DEMO-{number:03}")
-    return found
-
-
-def _sell(stand: Stand, shop: str, sku: str, units: int = 2) -> _Order:
-    if shop == "shopify":
-        bought = stand.shops.shopify.checkout([(sku, units)])
-        made = bought.key if bought else None
-    else:
-        order = stand.shops.woocommerce.checkout([(sku, units)])
-        made = str(order.order_id) if order else None
-    assert made is not None, f"{shop} has no {sku} left"  # noqa: S101 - nothing sells out here
-    stand.shops.bought[shop] += 1
-    return shop, made
-
-
-async def _sell_some(stand: Stand) -> list[_Order]:
-    """Two rounds: somebody buys in each shop, and each shop comes to know what the other sold."""
-    bought = []
-    for _ in range(2):
-        bought += [_sell(stand, shop, sku) for shop, sku in zip(SHOPS, skus(stand, 2), strict=True)]
-        await stand.quiet()
-    return bought
 
 
 async def buy(stand: Stand) -> None:
-    await _sell_some(stand)
+    await sell_some(stand)
 
 
 async def ship(stand: Stand) -> None:
-    await _ship(stand, await _sell_some(stand))
+    await _ship(stand, await sell_some(stand))
 
 
 async def tell(stand: Stand) -> None:
     """As `ship`, with nothing befalling anybody before the goods leave."""
-    bought = await _sell_some(stand)
+    bought = await sell_some(stand)
     stand.arm()
     await _ship(stand, bought)
 
 
-async def _ship(stand: Stand, bought: Sequence[_Order]) -> None:
+async def _ship(stand: Stand, bought: Sequence[Order]) -> None:
     """Goods leave in two parcels for each shop, its carrier follows them to the door, and their buyers hear of it."""
     codes = []
     # One after the other, so that what befalls somebody the first and the second time is about different shops.
@@ -106,7 +55,7 @@ async def _ship(stand: Stand, bought: Sequence[_Order]) -> None:
 
 async def pull(stand: Stand) -> None:
     for sku in skus(stand, 2):
-        _sell(stand, "woocommerce", sku)
+        sell(stand, "woocommerce", sku)
         await stand.ring("pull")
         await stand.quiet()
 
@@ -122,134 +71,8 @@ async def certify(stand: Stand) -> None:
     for _ in range(2):
         await stand.ask(chaos_books.open_windows, stand.stage.connection_ids, stand.stage.hub.clock())
         await stand.ring("certify")
-
-        async def certified() -> bool:
-            return bool(await stand.ask(chaos_books.certified, stand.stage.connection_ids))
-
+        certified = partial(stand.ask, chaos_books.certified, stand.stage.connection_ids)
         await stand.until(certified, "every hour to be certified")
-
-
-async def _drift(stand: Stand) -> None:
-    """Somebody changes a count behind the hub's back in each shop. The hub reads both, until every difference is over or
-    waits for a person.
-    """
-    await asyncio.sleep(max(0.0, stand.opened_at + STILL_S - time.monotonic()))
-    one, other = skus(stand, 2)
-    shopify, woocommerce = stand.shops.shopify, stand.shops.woocommerce
-    shopify.set_available(one, shopify.available(one) - 3)
-    woocommerce.set_stock(other, (woocommerce.stock_of(other) or 0) + 3)
-    await _read_back(stand)
-
-
-async def _read_back(stand: Stand) -> None:
-    for pair in stand.stage.pairs:
-        await stand.ask(_begin, pair, stand)
-    await stand.stage.hub.wake.ring("reconcile")
-
-    await stand.until(partial(stand.ask, chaos_books.reconciled), "what the shops show to be settled")
-
-
-async def _begin(tx: object, pair: tuple[int, int], stand: Stand) -> None:
-    now = stand.stage.hub.clock()
-    await schedule.ring(tx, "reconcile", [pair], now)  # type: ignore[arg-type]
-    await reconciles.begin(tx, *pair, "chaos", now)  # type: ignore[arg-type]
-
-
-async def guess(stand: Stand) -> None:
-    """A shop takes counts and its answers are lost, so that what it shows is guessed until the shop was read."""
-    for _ in range(2):
-        woocommerce = stand.shops.woocommerce
-        woocommerce.call_faults = CallFaults(lost_replies=1.0)
-        _sell(stand, "shopify", skus(stand, 1)[0])
-        await stand.shops.courier.settled()
-        await stand.until(partial(stand.ask, chaos_books.guessed), "a count to be guessed")
-        woocommerce.call_faults = CallFaults()
-        await stand.ask(chaos_books.land)
-        await stand.quiet()
-        stand.arm()
-        await _read_back(stand)
-        await stand.until(partial(stand.ask, chaos_books.sure), "nothing to be guessed any more")
-
-
-async def drift(stand: Stand) -> None:
-    for _ in range(2):
-        await _drift(stand)
-
-
-async def heal(stand: Stand) -> None:
-    """What differs is asked about, and a person says whose count is right."""
-    await stand.command("drifts", "policy", "ask", *MERCHANT)
-    await _drift(stand)
-    for drift_id in await stand.ask(chaos_books.asked_drifts):
-        await stand.command("drifts", "heal", str(drift_id), "--by", "hub", done_is_refused=True)
-    await stand.command("drifts", "policy", "hub", *MERCHANT)
-
-
-async def list_new(stand: Stand) -> None:
-    """An order comes for what no catalogue has named yet; then it is listed, and counted."""
-    for _ in range(2):
-        sku = f"NEW-{next(stand.numbers):05}"
-        stand.shops.shopify.add_variant(sku=sku, title="New", price="9.00", quantity=50)
-        stand.shops.woocommerce.add_product(sku=sku, name="New", price="9.00", quantity=50)
-        _sell(stand, "woocommerce", sku)
-        await stand.quiet()
-        await _list(stand, sku)
-        stand.shops.supply[sku] = 50
-        await stand.command("stock", "count", sku, "50", *MERCHANT)
-        await stand.quiet()
-
-
-async def _list(stand: Stand, sku: str) -> None:
-    """Both catalogues are read until they name *sku*."""
-    await stand.ring("catalog")
-
-    async def listed() -> bool:
-        found = [await stand.ask(chaos_books.lists, one, sku) for one in stand.stage.connection_ids]
-        return all(found)
-
-    await stand.until(listed, f"{sku} to be listed")
-    await stand.quiet()
-
-
-async def _short(stand: Stand) -> str:
-    """Of what two buyers were promised only a part is found on the shelf."""
-    (sku,) = skus(stand, 1)
-    for shop in SHOPS:
-        _sell(stand, shop, sku)
-    await stand.quiet()
-    await stand.command("stock", "count", sku, "1", *MERCHANT)
-    return sku
-
-
-async def _enough(stand: Stand, sku: str) -> None:
-    await stand.command("stock", "count", sku, "9000", *MERCHANT)
-    await stand.quiet()
-
-
-async def count(stand: Stand) -> None:
-    for _ in range(2):
-        await _enough(stand, await _short(stand))
-
-
-async def propose(stand: Stand) -> None:
-    """The hub may cancel: it says which orders go without, until the units are there after all."""
-    await stand.command("incidents", "policy", "cancel", *MERCHANT)
-    for _ in range(2):
-        sku = await _short(stand)
-
-        await stand.until(partial(stand.ask, chaos_books.proposed), "a cancellation to be proposed")
-        await _enough(stand, sku)
-    await stand.command("incidents", "policy", "ask", *MERCHANT)
-
-
-async def resolve(stand: Stand) -> None:
-    for _ in range(2):
-        sku = await _short(stand)
-
-        await stand.until(partial(stand.ask, chaos_books.open_incidents), "an incident")
-        for incident_id in await stand.ask(chaos_books.open_incidents):
-            await stand.command("incidents", "resolve", str(incident_id), "--policy", "backorder")
-        await _enough(stand, sku)
 
 
 async def start(stand: Stand) -> None:
@@ -312,14 +135,6 @@ def _only(hooks: dict[Any, Any], token: str) -> None:
         del hooks[number]
 
 
-async def kit(stand: Stand) -> None:
-    """A kit is made of something else, and of something else again."""
-    for sku in skus(stand, 2):
-        await stand.command("stock", "kits", "set", KIT, f"{sku}=2", *MERCHANT)
-        stand.kit = {sku: 2}
-        await stand.quiet()
-
-
 async def replay(stand: Stand) -> None:
     await buy(stand)
     ids = await stand.ask(chaos_books.newest_deliveries, 4)
@@ -332,9 +147,10 @@ PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "buy": buy,
     "ship": ship,
     "tell": tell,
-    "guess": guess,
+    "guess": shelf.guess,
     "pull": pull,
     "catalog": catalog,
+<<<<<<< HEAD
     "certify": certify,
     "drift": drift,
     "heal": heal,
@@ -342,10 +158,18 @@ PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "count": count,
     "propose": propose,
     "resolve": resolve,
+=======
+    "drift": shelf.drift,
+    "heal": shelf.heal,
+    "list": shelf.list_new,
+    "count": shelf.count,
+    "propose": shelf.propose,
+    "resolve": shelf.resolve,
+>>>>>>> 67a65cc (Parts of an exhaustive run in three files; a call after its lease is sabotage)
     "start": start,
     "probe": probe,
     "link": link,
-    "kit": kit,
+    "kit": shelf.kit,
     "replay": replay,
 }
 

@@ -138,4 +138,9 @@ LINES = (
         "if evidence.released >= units:", "if evidence.released > units:",
         ("tests/rules/test_drift_rules.py", "-k", "never_booked_again"),
     ),
+    SafetyLine(
+        "a call after its lease", "core/net.py",
+        "if time.monotonic() >= line.until:", "if math.inf <= line.until < 0:",
+        (_T + "test_push.py::test_a_worker_that_comes_to_itself_after_its_lease_says_nothing_any_more",),
+    ),
 )  # fmt: skip

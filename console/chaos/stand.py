@@ -57,7 +57,7 @@ class Stand:
     board: Path
     processes: dict[str, Fork] = field(default_factory=dict)
     acked: set[bytes] = field(default_factory=set)
-    opened_at: float = field(default_factory=time.monotonic)
+    opened_at: float = 0.0
     restarts: int = 0
     failed: int = 0
     armed: str = ""
@@ -203,6 +203,7 @@ async def open_stand(
         await acts.link(stage, lambda _what, _share: None)
         _listen(stand)
         await opened(stand)
+        stand.opened_at = time.monotonic()
         keeping = asyncio.create_task(stand.keep())
         try:
             yield stand
