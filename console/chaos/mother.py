@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import importlib
 import json
@@ -87,6 +88,7 @@ def _be_child(asked: Mapping[str, Any]) -> int:
         os.dup2(opened, place)
         os.close(opened)
     os.environ.update(asked["environment"])
+    faulthandler.register(signal.SIGUSR1)  # where it stands, in its log: for one that hangs
     try:
         main(asked["words"])
     except SystemExit as end:

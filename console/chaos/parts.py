@@ -150,22 +150,13 @@ PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "guess": shelf.guess,
     "pull": pull,
     "catalog": catalog,
-<<<<<<< HEAD
     "certify": certify,
-    "drift": drift,
-    "heal": heal,
-    "list": list_new,
-    "count": count,
-    "propose": propose,
-    "resolve": resolve,
-=======
     "drift": shelf.drift,
     "heal": shelf.heal,
     "list": shelf.list_new,
     "count": shelf.count,
     "propose": shelf.propose,
     "resolve": shelf.resolve,
->>>>>>> 67a65cc (Parts of an exhaustive run in three files; a call after its lease is sabotage)
     "start": start,
     "probe": probe,
     "link": link,
