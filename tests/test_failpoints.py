@@ -39,7 +39,9 @@ def test_every_point_of_the_table_is_in_the_code_and_none_is_without_a_row() -> 
     found = set()
     for folder in ("core", "webhooks", "jobs"):
         for path in (ROOT / folder).rglob("*.py"):
-            for said in re.findall(r'await reach\((f?"[^"]+"(?: if [^"]+ else "[^"]+")?)', path.read_text("utf-8")):
+            for said in re.findall(
+                r'await reach\((f?"[^"]+"(?: if [^"]+ else "[^"]+")?)', path.read_text("utf-8")
+            ):
                 for name in re.findall(r'"([^"]+)"', said):
                     found |= {name.replace("{claimed.kind}", kind) for kind in EFFECTS}
     assert found == set(POINTS)

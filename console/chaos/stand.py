@@ -36,7 +36,7 @@ from jobs.wake import RedisWake, open_redis
 from simulators.courier import Faults, Webhook
 
 ROLES = {"web": "web", "worker 1": "worker", "worker 2": "worker"}
-PATIENCE_S = 40.0  # how long the hub may take, each time, to come to rest
+PATIENCE_S = 120.0  # how long the hub may take, each time, to come to rest
 SOON_S = 60.0  # within this time whatever failed has to be due again; nobody waits for it here
 TRIES = 6  # how often somebody says again what got no answer
 BUYERS = 100_000  # so many that nothing sells out
