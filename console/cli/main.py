@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "web": ("serve", "web", "Run one web process: takes webhooks."),
     "worker": ("serve", "worker", "Run one worker process: does everything else."),
     "migrate": ("serve", "migrate_command", "Bring the database to the newest schema."),
+    "backup": ("backup", "backup", "Write the whole database to one file."),
+    "restore": ("backup", "restore", "Put a backup back; nothing is told twice afterwards."),
     "connect": ("accounts", "connect", "Link an account of a channel."),
     "connections": (
         "accounts",

@@ -33,6 +33,7 @@ class Linked:
     push_stock: bool
     stock_since: datetime
     push_fulfillments: bool
+    doubted_at: datetime | None = None
 
 
 def token_hash(token: str) -> bytes:
@@ -232,7 +233,7 @@ async def linked_all(tx: Connection) -> list[Linked]:
 
 
 _LINKED = """SELECT merchant_id, connection_id, channel, name, account, settings, status, push_stock, stock_since,
-               push_fulfillments FROM connections"""
+               push_fulfillments, doubted_at FROM connections"""
 
 
 def _linked(row: Row) -> Linked:

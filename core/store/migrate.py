@@ -42,7 +42,7 @@ async def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) ->
     connection = await asyncpg.connect(admin_url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
-        await _roles(connection, passwords or {})
+        await make_roles(connection, passwords or {})
         await connection.execute(
             """CREATE TABLE IF NOT EXISTS migrations (
                  name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"""
@@ -78,7 +78,8 @@ def _check(migration: Migration, checksum: str) -> None:
         )
 
 
-async def _roles(connection: asyncpg.Connection[asyncpg.Record], passwords: Mapping[str, str]) -> None:
+async def make_roles(connection: asyncpg.Connection[asyncpg.Record], passwords: Mapping[str, str]) -> None:
+    """Make the roles that serve where they are missing; *passwords* are given to them."""
     for role in ROLES:
         known = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
         if not known or role in passwords:

@@ -26,8 +26,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A wish that is told now. *look_first*: there was an earlier attempt, and of a conversation of several calls some
-    may have had their effect, however it ended; *vanished*: so many attempts in a row never said how they ended.
+    """A wish that is told now. *look_first*: there was an earlier attempt, or may have been one before a restore, and of a
+    conversation of several calls some may have had their effect, however it ended; *vanished*: so many attempts in a row
+    never said how they ended.
     """
 
     effect_id: int
@@ -104,7 +105,9 @@ async def claim(
              RETURNING effect_id, attempt
            )
            SELECT c.*, c.key::text AS key, m.attempt,
-             m.attempt > 1 AS look_first,
+             -- What is known again after a restore may have been told before it.
+             m.attempt > 1 OR EXISTS (SELECT FROM connections n WHERE n.merchant_id = $1 AND n.connection_id = $2
+               AND c.created_at < n.restored_at + interval '30 days') AS look_first,
              (SELECT count(*) FROM effect_attempts a WHERE a.merchant_id = $1 AND a.effect_id = c.effect_id
                AND a.outcome IS NULL AND a.attempt > coalesce((SELECT max(s.attempt) FROM effect_attempts s
                  WHERE s.merchant_id = $1 AND s.effect_id = c.effect_id AND s.outcome IS NOT NULL), 0)) AS vanished

@@ -33,6 +33,8 @@ CREATE TABLE connections (
   stock_since    timestamptz NOT NULL,  -- orders placed before are in the counts already: they are only recorded
   created_at     timestamptz NOT NULL,
   push_fulfillments boolean NOT NULL DEFAULT false,  -- nor is it told what was shipped
+  restored_at    timestamptz,           -- from a backup, the last time: what is told looks first for long after
+  doubted_at     timestamptz,           -- the same, until its orders are in and what it shows was read: no stock before
   PRIMARY KEY (merchant_id, connection_id),
   UNIQUE (merchant_id, name)
 );

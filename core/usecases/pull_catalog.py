@@ -11,17 +11,21 @@ from core.failpoints import reach
 from core.hub import Hub
 from core.net import drive
 from core.rules.skus import tidy_sku
-from core.store import connections, listings, schedule
+from core.store import connections, listings, restores, schedule
 from core.store.schedule import Lease, held
 from core.usecases.lease import LostLease
 
 MAX_PAGES = 10_000
+ORDERS_PAUSE = timedelta(seconds=2)  # between two looks whether every order is in
 
 
 @dataclass(frozen=True, slots=True)
 class Cataloged:
+    """*waiting*: what is shown means nothing before every order since a restore is in."""
+
     listings: int
     matched: int
+    waiting: bool = False
 
 
 async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
@@ -33,8 +37,14 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
     async with hub.database.transaction([lease.merchant_id]) as tx:
         linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
         line = await hub.line(tx, linked)
+        doubted = linked.doubted_at is not None
+        waiting = doubted and not await restores.orders_are_in(
+            tx, lease.merchant_id, lease.connection_id, hub.clock()
+        )
     if linked.status != "active":
         return Cataloged(0, 0)
+    if waiting:
+        return Cataloged(0, 0, waiting=True)
     places = await drive(connector.pull_locations(), line)
     async with hub.database.transaction([lease.merchant_id]) as tx:
         default = await listings.default_location(tx, lease.merchant_id)
@@ -81,6 +91,8 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
         seen.add(cursor)
     async with hub.database.transaction([lease.merchant_id]) as tx:
         pair = (lease.merchant_id, lease.connection_id)
+        if doubted:
+            await restores.believe(tx, *pair)
         every = timedelta(seconds=hub.settings.reconcile_every_s)
         await schedule.ring(tx, "reconcile", [pair], hub.clock() + every)
         await schedule.ring(tx, "pull", [pair], hub.clock())
@@ -90,5 +102,7 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
     return Cataloged(count, matched)
 
 
-async def next_catalog(hub: Hub, _lease: Lease, _result: object) -> datetime:
+async def next_catalog(hub: Hub, _lease: Lease, result: object) -> datetime:
+    if isinstance(result, Cataloged) and result.waiting:
+        return hub.clock() + ORDERS_PAUSE
     return hub.clock() + timedelta(seconds=hub.settings.catalog_every_s)

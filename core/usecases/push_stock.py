@@ -74,6 +74,8 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
             connector = hub.connector(linked.channel)
             if linked.status != "active" or not linked.push_stock or not isinstance(connector, WritesStock):
                 return done
+            if linked.doubted_at is not None:
+                return done  # restored from a backup: the catalogue's next pull says what it shows
             line = replace(await hub.line(tx, linked), until=until)
             brake = await hold_waves(tx, lease, hub.clock())
             rows = await levels.claim(
@@ -331,6 +333,6 @@ async def next_push(hub: Hub, lease: Lease, result: object) -> datetime:
         return hub.clock() + _WAIT_FOR_LEVELS
     async with hub.database.transaction([lease.merchant_id]) as tx:
         linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
-        if not linked.push_stock or linked.status != "active":
+        if not linked.push_stock or linked.status != "active" or linked.doubted_at is not None:
             return NEVER
         return await levels.next_try(tx, lease.merchant_id, lease.connection_id) or NEVER

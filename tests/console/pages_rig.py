@@ -157,7 +157,7 @@ async def troubles(pages: Pages, shop: int, other: int, now: datetime) -> None:
         await connections.set_status(tx, pages.merchant, other, "reauth_required", "Link the account again.")
         wanted = await levels.claim(tx, pages.merchant, shop, 1, 2, now)
         said = {"message": "The product is locked.", "next_at": now + timedelta(minutes=5)}
-        refused = [{**row, **said, "sure": True, "parked": False} for row in wanted]
+        refused = [{**row, **said, "sure": True, "parked": False, "unsure": 0} for row in wanted]
         await levels.refuse(tx, pages.merchant, shop, refused, now)
         await tx.execute(
             "UPDATE schedule SET failures = 3, last_error = 'rejected: The product is locked.', due_at = $2"
