@@ -12,6 +12,7 @@ import asyncpg
 
 from console.backup import archive, programs
 from console.backup.archive import Facts
+from core.clock import Clock
 from core.errors import FairwayError, UsageProblem
 from core.sealing import Keyring, SealBroken, associated
 from core.store import backups, restores, runs
@@ -52,13 +53,18 @@ async def make_backup(admin_url: str, target: Path, rings: Rings) -> dict[str, A
 
 
 async def restore_backup(
-    admin_url: str, source: Path, rings: Rings, passwords: Mapping[str, str] | None = None
+    admin_url: str,
+    source: Path,
+    rings: Rings,
+    passwords: Mapping[str, str] | None = None,
+    *,
+    clock: Clock | None = None,
 ) -> dict[str, Any]:
     """Put the backup *source* into the empty database of *admin_url* and mark what may have happened since.
 
-    No serving role can connect before all of that is committed. Raises `UsageProblem`, having touched nothing, for a file that
-    is no whole backup, keys that do not open it, another schema than ours, a database that is not empty; `FairwayError`
-    when PostgreSQL refuses.
+    No serving role can connect before all of that is committed. *clock* is the one the hub will go by: the database's, where
+    none is given. Raises `UsageProblem`, having touched nothing, for a file that is no whole backup, keys that do not
+    open it, another schema than ours, a database that is not empty; `FairwayError` when PostgreSQL refuses.
     """
     facts = archive.read(source)
     _check_keys(facts, rings)
@@ -74,7 +80,7 @@ async def restore_backup(
     try:
         async with database.transaction([]) as tx:
             merchants = await backups.declare_all(tx)
-            now = database.clock()
+            now = (clock or database.clock)()
             doubted = await restores.doubt(tx, merchants, now)
             detail = {"taken_at": facts.taken_at, **doubted}
             await runs.record(tx, 0, "restore", now, now, detail=detail)
@@ -115,8 +121,8 @@ def _check_keys(facts: Facts, rings: Rings) -> None:
         if not fits:
             raise UsageProblem(
                 f"The {name} keys here do not open what is in this backup.",
-                fix="A backup holds no keys. Put back those that were kept beside it: secrets.json of the hub's directory, or"
-                f" FAIRWAY_{name.upper()}_KEYS.",
+                fix="A backup holds no keys. Put back those that were kept with it: secrets.json of the hub's"
+                f" directory, or FAIRWAY_{name.upper()}_KEYS.",
             )
 
 

@@ -49,8 +49,8 @@ def backup(file: Path, as_json: bool) -> None:
 def restore(file: Path, directory: Path | None, as_json: bool) -> None:
     """Put the backup in FILE into the empty database of DATABASE_URL (its owner's), or of a hub's new --directory.
 
-    Whatever may have happened since the backup is marked as unknown: channels are read before they are told anything. The hub
-    that was backed up must not run any more.
+    Whatever may have happened since the backup is marked as unknown: channels are read before they are told anything.
+    The hub that was backed up must not run any more.
     """
     told = run(_restore(file, directory, quiet=as_json))
     if as_json:

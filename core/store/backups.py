@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import asyncpg
 
 from core.errors import UsageProblem
 from core.store.database import Connection, declare
 
-Admin = asyncpg.Connection[asyncpg.Record]
+Admin: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 @dataclass(frozen=True, slots=True)

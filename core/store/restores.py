@@ -74,7 +74,7 @@ async def _parcels(tx: Connection, now: datetime) -> int:
              INSERT INTO outbox (merchant_id, connection_id, kind, entity, subject_id, op_key, detail, key, next_at,
                created_at)
              SELECT DISTINCT ON (o.merchant_id, o.connection_id, o.subject_id) o.merchant_id, o.connection_id, o.kind,
-               o.entity, o.subject_id, 'restored ' || $1::text || ':' || o.op_key, o.detail, gen_random_uuid(), $1, $1
+               o.entity, o.subject_id, 'restored ' || ($1::timestamptz)::text || ':' || o.op_key, o.detail, gen_random_uuid(), $1, $1
              FROM outbox o JOIN parcels p ON p.merchant_id = o.merchant_id AND p.parcel_id = o.subject_id
              WHERE o.kind = 'tracker' AND o.status = 'done' AND p.status NOT IN ('delivered', 'return_to_sender')
              ORDER BY o.merchant_id, o.connection_id, o.subject_id, o.effect_id

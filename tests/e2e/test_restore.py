@@ -1,0 +1,128 @@
+"""A hub that is put back to an earlier point in time: nothing is lost, and nothing is told twice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from loop_rig import Loop, open_loop
+from replay_rig import run_hub
+
+from console.backup.making import make_backup, restore_backup
+from console.demo.books import compare
+from core.hub import Hub, open_hub
+from core.sealing import Keyring
+from core.store import demo_books
+from core.usecases.ship_order import Box, ship_order
+from jobs.work import Worker
+from tests.conftest import PASSWORDS, as_role, on_database
+
+ROUNDS = 12  # of three seconds, within which what is in doubt is known again
+
+
+@pytest.fixture
+async def elsewhere(fresh: str) -> AsyncIterator[str]:
+    """The administrator's URL of a database with nothing in it."""
+    name = urlsplit(fresh).path.strip("/") + "_elsewhere"
+    admin = await asyncpg.connect(fresh)
+    await admin.execute(f"CREATE DATABASE {name}")
+    yield on_database(fresh, name)
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+def rings_of(hub: Hub) -> dict[str, Keyring]:
+    assert hub.settings.outbound is not None
+    return {"inbound": hub.settings.inbound, "outbound": hub.settings.outbound}
+
+
+async def ship(loop: Loop, *, parcels: str) -> None:
+    """Whatever can leave leaves, and its carrier has it."""
+    async with loop.hub.database.transaction([loop.merchant_id]) as tx:
+        waiting = await demo_books.orders_to_ship(tx)
+    assert waiting
+    for order_id in waiting:
+        await ship_order(
+            loop.hub, loop.merchant_id, order_id, Box("UPS", f"{parcels}{order_id}"), cause="test"
+        )
+
+
+async def carry(loop: Loop, *, steps: int) -> None:
+    for code in loop.shops.easypost.truth():
+        for _ in range(steps):
+            loop.shops.easypost.advance(code)
+    await loop.shops.callbacks.settled()
+
+
+async def test_nothing_is_lost_and_nothing_told_twice_after_an_older_state_was_put_back(
+    fresh: str, elsewhere: str, make_hub: Callable[..., Any], clock: Any, registry: Any, tmp_path: Path
+) -> None:
+    async with open_loop(await make_hub(), fresh, seed=11) as loop:
+        assert loop.woocommerce.checkout([("MUG", 1)])
+        assert loop.shopify.checkout([("TEA", 1)])
+        await loop.turn()
+        await ship(loop, parcels="EARLY")  # wished, and not told when the backup is made
+        cancelled = loop.woocommerce.checkout([("MUG", 2)])
+        binned = loop.woocommerce.checkout([("MUG", 1)])
+        assert cancelled is not None
+        assert binned is not None
+        await loop.shops.courier.settled()
+        backup = await make_backup(fresh, tmp_path / "hub.backup", rings_of(loop.hub))
+
+        # What happens from here on the hub will have forgotten.
+        await loop.turn()
+        await carry(loop, steps=2)
+        await loop.turn()
+        assert loop.shopify.checkout([("MUG", 3)])
+        assert loop.woocommerce.checkout([("TEA", 1)])
+        loop.woocommerce.set_status(cancelled.order_id, "cancelled")
+        loop.woocommerce.trash(binned.order_id)
+        await loop.turn()
+        told = [
+            len(loop.shopify.books.shipped),
+            len(loop.woocommerce.books.noted),
+            len(loop.shopify.books.noted),
+        ]
+        clock.forward(minutes=30)
+
+        restored = await restore_backup(
+            elsewhere, tmp_path / "hub.backup", rings_of(loop.hub), PASSWORDS, clock=clock
+        )
+        settings = replace(loop.hub.settings, database_url=as_role(elsewhere, "fairway_worker"))
+        async with (
+            open_hub(settings, registry, clock=clock, application="restored") as hub,
+            run_hub(hub, elsewhere) as running,
+        ):
+            running.merchants.append(loop.merchant_id)
+            again = replace(loop, hub=hub, running=running)
+            worker = Worker(hub)
+            for _ in range(ROUNDS):
+                await worker.look()
+                clock.forward(seconds=3)
+            await again.turn()
+            in_doubt = await running.admin.fetchval(
+                "SELECT count(*) FROM connections WHERE doubted_at IS NOT NULL"
+            )
+            now_told = [
+                len(loop.shopify.books.shipped),
+                len(loop.woocommerce.books.noted),
+                len(loop.shopify.books.noted),
+            ]
+            await carry(again, steps=9)
+            # Their callbacks go to the hub that is no more: the carrier is asked.
+            verdict = await compare(hub, loop.merchant_id, loop.shops, loop.connections)
+            orders = await running.admin.fetchval("SELECT count(*) FROM orders")
+
+    assert backup["orders"] == 2
+    assert restored["doubted"]["effects"] >= 2
+    assert in_doubt == 0
+    assert now_told == told
+    assert orders == 6
+    assert (verdict.lost, verdict.duplicated, verdict.duplicate_effects, verdict.wrong) == (0, 0, 0, [])
+    assert verdict.wrong_states == 0
+    assert verdict.numbers["violations"] == {}
