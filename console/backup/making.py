@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,6 @@ async def make_backup(admin_url: str, target: Path, rings: Rings) -> dict[str, A
 
     Raises `UsageProblem` when *target* is there already, or the database is none of ours; `FairwayError`.
     """
-    if target.exists():
-        raise UsageProblem(f"{target} is there already.", fix="Name another file: no backup is written over.")
     async with _admin(admin_url) as admin:
         found = await backups.contents(admin)
     facts = Facts(
@@ -39,17 +37,30 @@ async def make_backup(admin_url: str, target: Path, rings: Rings) -> dict[str, A
         lock={name: ring.seal(_LOCK, associated("backup", name)).hex() for name, ring in rings.items()},
         counts={"merchants": found.merchants, "orders": found.orders},
     )
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.touch(mode=0o600)
+    with _whole(target) as partial:
         await programs.dump(admin_url, partial)
         size, digest = archive.finish(partial, facts)
+    return {"file": str(target), "bytes": size, "sha256": digest, "taken_at": facts.taken_at, **facts.counts}
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A file to write, readable by us alone, that becomes *target* when the block ends well."""
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        if target.exists():
+            raise FileExistsError
+        partial.touch(mode=0o600)
+        yield partial
         os.link(partial, target)  # unlike a rename it replaces nothing that came meanwhile
+    except FileExistsError:
+        raise UsageProblem(
+            f"{target} is there already.", fix="Name another file: no backup is written over."
+        ) from None
     except OSError as error:
         raise UsageProblem(f"{target} cannot be written: {error.strerror}.") from None
     finally:
         partial.unlink(missing_ok=True)
-    return {"file": str(target), "bytes": size, "sha256": digest, "taken_at": facts.taken_at, **facts.counts}
 
 
 async def restore_backup(

@@ -34,6 +34,7 @@ class Linked:
     stock_since: datetime
     push_fulfillments: bool
     doubted_at: datetime | None = None
+    shown_at: datetime | None = None
 
 
 def token_hash(token: str) -> bytes:
@@ -233,7 +234,7 @@ async def linked_all(tx: Connection) -> list[Linked]:
 
 
 _LINKED = """SELECT merchant_id, connection_id, channel, name, account, settings, status, push_stock, stock_since,
-               push_fulfillments, doubted_at FROM connections"""
+               push_fulfillments, doubted_at, shown_at FROM connections"""
 
 
 def _linked(row: Row) -> Linked:

@@ -27,7 +27,7 @@ async def doubt(tx: Connection, merchants: Sequence[int], now: datetime) -> dict
         "orders": await _orders(tx, now),
     }
     await tx.execute(
-        """UPDATE connections c SET restored_at = $1, doubted_at = CASE WHEN EXISTS (SELECT FROM schedule s
+        """UPDATE connections c SET restored_at = $1, shown_at = NULL, doubted_at = CASE WHEN EXISTS (SELECT FROM schedule s
              WHERE s.merchant_id = c.merchant_id AND s.connection_id = c.connection_id AND s.kind = 'catalog')
              THEN $1::timestamptz END""",
         now,
@@ -74,7 +74,8 @@ async def _parcels(tx: Connection, now: datetime) -> int:
              INSERT INTO outbox (merchant_id, connection_id, kind, entity, subject_id, op_key, detail, key, next_at,
                created_at)
              SELECT DISTINCT ON (o.merchant_id, o.connection_id, o.subject_id) o.merchant_id, o.connection_id, o.kind,
-               o.entity, o.subject_id, 'restored ' || ($1::timestamptz)::text || ':' || o.op_key, o.detail, gen_random_uuid(), $1, $1
+               o.entity, o.subject_id, 'restored ' || ($1::timestamptz)::text || ':' || o.op_key, o.detail,
+               gen_random_uuid(), $1, $1
              FROM outbox o JOIN parcels p ON p.merchant_id = o.merchant_id AND p.parcel_id = o.subject_id
              WHERE o.kind = 'tracker' AND o.status = 'done' AND p.status NOT IN ('delivered', 'return_to_sender')
              ORDER BY o.merchant_id, o.connection_id, o.subject_id, o.effect_id
@@ -134,7 +135,7 @@ async def orders_are_in(tx: Connection, merchant_id: int, connection_id: int, no
     return not await tx.fetchval(
         """SELECT EXISTS (SELECT FROM connections c
              LEFT JOIN LATERAL (SELECT max(recorded_at) AS at FROM checkpoint_log k WHERE k.merchant_id = c.merchant_id
-               AND k.connection_id = c.connection_id AND k.recorded_at >= c.doubted_at) pulled ON true
+               AND k.connection_id = c.connection_id AND k.recorded_at >= greatest(c.doubted_at, c.shown_at)) pulled ON true
              WHERE c.merchant_id = $1 AND c.status = 'active'
                AND (c.doubted_at > $2::timestamptz OR c.connection_id = $4 AND c.doubted_at IS NOT NULL)
                AND (pulled.at IS NULL
@@ -150,8 +151,18 @@ async def orders_are_in(tx: Connection, merchant_id: int, connection_id: int, no
     )
 
 
+async def shown(tx: Connection, merchant_id: int, connection_id: int, now: datetime) -> None:
+    """What the connection shows was read. A sale just before may still be on its way: orders are asked for once more."""
+    await tx.execute(
+        "UPDATE connections SET shown_at = $3 WHERE merchant_id = $1 AND connection_id = $2",
+        merchant_id,
+        connection_id,
+        now,
+    )
+
+
 async def believe(tx: Connection, merchant_id: int, connection_id: int) -> None:
-    """What the connection shows was read after all of its orders had come: it may be told again."""
+    """What the connection shows was read after its orders had come, and those from before are here: it may be told."""
     await tx.execute(
         "UPDATE connections SET doubted_at = NULL WHERE merchant_id = $1 AND connection_id = $2",
         merchant_id,

@@ -35,6 +35,7 @@ CREATE TABLE connections (
   push_fulfillments boolean NOT NULL DEFAULT false,  -- nor is it told what was shipped
   restored_at    timestamptz,           -- from a backup, the last time: what is told looks first for long after
   doubted_at     timestamptz,           -- the same, until its orders are in and what it shows was read: no stock before
+  shown_at       timestamptz,           -- when that was read after the restore: orders are pulled once more before it is believed
   PRIMARY KEY (merchant_id, connection_id),
   UNIQUE (merchant_id, name)
 );

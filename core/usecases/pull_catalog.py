@@ -41,6 +41,9 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
         waiting = doubted and not await restores.orders_are_in(
             tx, lease.merchant_id, lease.connection_id, hub.clock()
         )
+        if doubted and not waiting and linked.shown_at is not None:
+            await restores.believe(tx, lease.merchant_id, lease.connection_id)
+            doubted = False
     if linked.status != "active":
         return Cataloged(0, 0)
     if waiting:
@@ -92,14 +95,14 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
     async with hub.database.transaction([lease.merchant_id]) as tx:
         pair = (lease.merchant_id, lease.connection_id)
         if doubted:
-            await restores.believe(tx, *pair)
+            await restores.shown(tx, *pair, hub.clock())
         every = timedelta(seconds=hub.settings.reconcile_every_s)
         await schedule.ring(tx, "reconcile", [pair], hub.clock() + every)
         await schedule.ring(tx, "pull", [pair], hub.clock())
         await schedule.ring(tx, "push", [pair], hub.clock())
     await hub.wake.ring("push")
     await hub.wake.ring("relevel")
-    return Cataloged(count, matched)
+    return Cataloged(count, matched, waiting=doubted)
 
 
 async def next_catalog(hub: Hub, _lease: Lease, result: object) -> datetime:

@@ -2,3 +2,4 @@
 
 ALTER TABLE connections ADD restored_at timestamptz;
 ALTER TABLE connections ADD doubted_at timestamptz;
+ALTER TABLE connections ADD shown_at timestamptz;
