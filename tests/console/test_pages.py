@@ -52,9 +52,11 @@ async def test_a_gap_needs_a_person_and_each_connection_says_until_when_it_is_ce
     _, before, _ = await busy.get()
     async with busy.admin.transaction([busy.merchant]) as tx:
         await tx.execute(
-            """INSERT INTO certificates (merchant_id, connection_id, since, until, status, listed, missing, behind, unlisted,
-                 gone, digest, first_read_at, read_at, next_at)
-               SELECT merchant_id, min(connection_id), $1, $1 + interval '1 hour', 'gap', 1, 1, 0, 0, 0, 'd', $1, $1, $1
+            """INSERT INTO certificates (merchant_id, connection_id, since, until, status, listed, missing,
+                 behind, unlisted, gone, digest, first_read_at, read_at, next_at)
+               SELECT merchant_id, min(connection_id), $1::timestamptz, $1::timestamptz + interval '1 hour',
+                 'gap', 1, 1, 0, 0, 0,
+                 'd', $1::timestamptz, $1::timestamptz, $1::timestamptz
                FROM connections GROUP BY merchant_id""",
             busy.hub.clock() - timedelta(hours=3),
         )

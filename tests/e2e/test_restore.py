@@ -52,6 +52,10 @@ async def ship(loop: Loop, *, parcels: str) -> None:
         )
 
 
+def shown_by(loop: Loop) -> dict[str, int]:
+    return {sku: loop.woocommerce.stock_of(sku) or 0 for sku in loop.shops.supply}
+
+
 async def carry(loop: Loop, *, steps: int) -> None:
     for code in loop.shops.easypost.truth():
         for _ in range(steps):
@@ -88,6 +92,8 @@ async def test_nothing_is_lost_and_nothing_told_twice_after_an_older_state_was_p
             len(loop.woocommerce.books.noted),
             len(loop.shopify.books.noted),
         ]
+        shown = shown_by(loop)
+        writes = [len(shop.books.stock_writes) for shop in (loop.shopify, loop.woocommerce)]
         clock.forward(minutes=30)
 
         restored = await restore_backup(
@@ -118,6 +124,14 @@ async def test_nothing_is_lost_and_nothing_told_twice_after_an_older_state_was_p
             verdict = await compare(hub, loop.merchant_id, loop.shops, loop.connections)
             orders = await running.admin.fetchval("SELECT count(*) FROM orders")
 
+        raised = [
+            one
+            for shop, before in zip((loop.shopify, loop.woocommerce), writes, strict=True)
+            for one in shop.books.stock_writes[before:]
+            if one.after > shown[one.sku]
+        ]
+
+    assert raised == []  # what was sold and forgotten never came to be on sale again
     assert backup["orders"] == 2
     assert restored["doubted"]["effects"] >= 2
     assert in_doubt == 0

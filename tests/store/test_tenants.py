@@ -91,6 +91,9 @@ INSERT INTO circuits VALUES ({m}, {m}, 1, now(), now());
 INSERT INTO reconciles (merchant_id, connection_id, asked_by, started_at) VALUES ({m}, {m}, 'schedule', now());
 INSERT INTO drifts (merchant_id, connection_id, listing_id, channel_location_id, kind, status, units, expected, own_sales,
   found_at, looked_at) VALUES ({m}, {m}, {m}, '', 'channel_edit', 'watching', 1, 1, 0, now(), now());
+INSERT INTO certificates (merchant_id, connection_id, since, until, status, listed, missing, behind, unlisted, gone, digest,
+  first_read_at, read_at, next_at)
+  VALUES ({m}, {m}, '2026-11-24 10:00Z', '2026-11-24 11:00Z', 'certified', 1, 0, 0, 0, 0, 'd', now(), now(), now());
 INSERT INTO drift_policies VALUES ({m}, {m}, 'channel_edit', 'hub', 'a person', now());
 INSERT INTO run_lines (merchant_id, run_id, at, level, message) VALUES ({m}, 1, now(), 'info', 'm');
 INSERT INTO listing_rules VALUES ({m}, 0, '', 0, '{{"buffer": 2}}', NULL, 'someone', now());
