@@ -17,7 +17,7 @@ from core.failpoints import visitors
 from core.store import chaos_books
 
 CARRIERS = ("UPS", "USPS")
-START_S = 5.0  # what a worker may take to end, to start and to look for everything
+START_S = 20.0  # what a worker may take to end, to start and to look for everything
 
 
 async def buy(stand: Stand) -> None:
