@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -142,12 +142,13 @@ async def test_nothing_is_lost_and_nothing_told_twice_after_an_older_state_was_p
         ):
             running.merchants.append(loop.merchant_id)
             again = replace(loop, hub=hub, running=running)
-            # One of the shops is slow to say what was ordered there.
-            await running.admin.execute(
-                "UPDATE schedule SET due_at = $1 WHERE kind = 'pull' AND connection_id = $2",
-                clock() + timedelta(seconds=15),
-                loop.connections["woocommerce"],
-            )
+            # One of the shops is slow to say what was ordered there: until then nobody is told what is left.
+            pull = "UPDATE schedule SET lease_until = $1 WHERE kind = 'pull' AND connection_id = $2"
+            woocommerce = loop.connections["woocommerce"]
+            await running.admin.execute(pull, datetime.max.replace(tzinfo=UTC), woocommerce)
+            await look(again, clock)
+            held_back = [len(shop.books.stock_writes) for shop in (loop.shopify, loop.woocommerce)]
+            await running.admin.execute(pull, datetime.min.replace(tzinfo=UTC), woocommerce)
             await look(again, clock)
             await again.turn()
             in_doubt = await running.admin.fetchval(
@@ -175,6 +176,7 @@ async def test_nothing_is_lost_and_nothing_told_twice_after_an_older_state_was_p
         ]
 
     assert raised == []  # what was sold and forgotten never came to be on sale again
+    assert held_back == writes
     assert gone is not None
     assert backup["orders"] == 4
     assert restored["doubted"]["effects"] >= 2
