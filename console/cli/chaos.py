@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from console.cli.chaos_exhaustive import go_through, print_cases
+from console.cli.chaos_pressure import press
 from console.cli.chaos_recovery import print_figures, recover
 from console.cli.chaos_sabotage import print_caught, spoil
 from console.cli.chaos_strike import explain, print_numbers, strike
@@ -31,6 +32,11 @@ from console.cli.show import print_json, run
     "--recovery", is_flag=True, help="Strike one thing at a time, and measure how soon it works again."
 )
 @click.option(
+    "--pressure",
+    is_flag=True,
+    help="Poison, one loud merchant, a burst: measure what the others notice of each.",
+)
+@click.option(
     "--sabotage", is_flag=True, help="Take one safety line out of a copy at a time; the tests must notice."
 )
 @click.option(
@@ -46,6 +52,7 @@ def chaos(
     minutes: float,
     as_json: bool,
     recovery: bool,
+    pressure: bool,
     sabotage: bool,
     exhaustive: bool,
     shard: str | None,
@@ -71,7 +78,8 @@ def chaos(
         if exhaustive:
             numbers = run(go_through(directory, seed, shard))
         else:
-            numbers = run((recover if recovery else strike)(directory, seed, minutes))
+            measure = press if pressure else recover if recovery else strike
+            numbers = run(measure(directory, seed, minutes))
         done = bool(numbers["passed"])
     finally:
         if keep or not done:
@@ -82,10 +90,10 @@ def chaos(
         print_json(numbers)
     elif exhaustive:
         print_cases(numbers)
-    elif recovery:
+    elif recovery or pressure:
         print_figures(numbers)
     else:
         print_numbers(numbers)
-    if not done and not recovery and not exhaustive:
+    if not (done or recovery or pressure or exhaustive):
         explain(numbers)
     return 0 if done else 1

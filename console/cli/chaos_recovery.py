@@ -32,5 +32,5 @@ async def recover(directory: Path, seed: int, minutes: float) -> dict[str, Any]:
 
 def print_figures(numbers: dict[str, Any]) -> None:
     """A table: what was measured, and what it may be."""
-    print_table(numbers["figures"], ("ok", "name", "want", "got"), empty="")
+    print_table(numbers.get("figures") or numbers["checks"], ("ok", "name", "want", "got"), empty="")
     click.echo(f"{'All reached' if numbers['passed'] else 'NOT ALL REACHED'}, in {numbers['seconds']} s.")

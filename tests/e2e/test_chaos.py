@@ -10,7 +10,7 @@ import pytest
 from command_rig import run_command
 from loop_rig import open_loop
 
-from console.chaos.recovery import Figure
+from console.chaos.figures import Figure
 from console.cli.chaos_strike import explain, print_numbers
 from console.demo.books import compare
 from core.store import demo_books
