@@ -55,13 +55,14 @@ class Ground:
     async def play(self, plan: Sequence[Sent]) -> None:
         """Send *plan* at its instants, and wait until all of it is understood."""
         self.sent += plan
-        watching = asyncio.create_task(watch(self.hub, plan))
-        try:
-            await send(self.web.address, plan, self.orders)
-            await self.settle(plan)
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        ended = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch(self.hub, plan, ended))
+            try:
+                await send(self.web.address, plan, self.orders)
+                await self.settle(plan)
+            finally:
+                ended.set()  # not cancelled: a wait for a session may swallow that
 
     async def settle(self, plan: Sequence[Sent]) -> None:
         """Wait until no delivery is left to understand, and every good one of *plan* that was accepted is an order.

@@ -44,9 +44,9 @@ async def _post(session: aiohttp.ClientSession, door: str, one: Sent, body: byte
     one.answered = time.monotonic()
 
 
-async def watch(hub: Hub, sent: Collection[Sent]) -> None:
-    """Look all the time which of the accepted orders are visible, until cancelled."""
-    while True:
+async def watch(hub: Hub, sent: Collection[Sent], ended: asyncio.Event) -> None:
+    """Look all the time which of the accepted orders are visible, until all has *ended*."""
+    while not ended.is_set():
         await look(hub, sent)
         await asyncio.sleep(LOOK_S)
 
