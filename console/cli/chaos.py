@@ -25,7 +25,7 @@ from console.cli.show import print_json, run
     default=1.0,
     show_default=True,
     type=click.FloatRange(0.1, 600.0),
-    help="For how long it strikes.",
+    help="For how long it strikes; with --recovery, how long Valkey is emptied again and again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option(

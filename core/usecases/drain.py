@@ -26,7 +26,7 @@ from core.usecases.fold_slice import Item
 from core.usecases.run_log import counts_of, recorded
 
 MAX_TRIES = 5  # claims of one delivery before it is parked
-SLICE_LEASE_S = 3.0  # a slice takes less; what dies with its worker waits no longer
+SLICE_LEASE_S = 5.0  # a slice takes less, and a dead worker is back: the next to try its slice may die, too
 ALONE_S = 0.25  # of one drain are for deliveries that have to go alone; the next slice waits meanwhile
 SLICE = 300  # deliveries applied in one transaction
 SAME_AGAIN = 5  # repeats of a slice after a deadlock or a lost connection
