@@ -188,7 +188,7 @@ ONLY_READS = {
 # One word of a person in one transaction: it is said or not, and who got no answer says it again.
 SAID_AGAIN = {"accept_oversold", "arrange_locations", "change_words", "decide_waves", "set_rules"}
 # Counts, lines, a bell, and what the next pull says again: their loss changes nothing else.
-HARMLESS = {"be_sure", "count_intake", "run_log", "reconcile"}
+HARMLESS = {"count_intake", "run_log", "reconcile"}
 
 
 def test_a_use_case_that_writes_has_a_point_or_a_reason_for_none() -> None:

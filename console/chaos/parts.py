@@ -14,7 +14,7 @@ from console.chaos.stand import Stand
 from console.chaos.trade import MERCHANT, Order, sell, sell_some, skus
 from console.demo import shops as world
 from core.failpoints import visitors
-from core.store import chaos_books
+from core.store import chaos_books, schedule
 
 CARRIERS = ("UPS", "USPS")
 START_S = 20.0  # what a worker may take to end, to start and to look for everything
@@ -87,7 +87,12 @@ async def start(stand: Stand) -> None:
 async def probe(stand: Stand) -> None:
     for _ in range(2):
         await stand.ring("probe")
-        await stand.quiet()
+        await stand.until(partial(_probed, stand), "both accounts to be looked at")
+
+
+async def _probed(stand: Stand) -> bool:
+    now = stand.stage.hub.clock()
+    return not any([await stand.ask(schedule.busy, *pair, "probe", now) for pair in stand.stage.pairs])
 
 
 async def link(stand: Stand) -> None:
