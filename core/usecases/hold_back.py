@@ -87,7 +87,8 @@ async def pools_of(tx: Connection, merchant_id: int, variants: Iterable[int], no
     """The pools of *variants* with what was measured of their listings, in the order of *variants*."""
     wanted = list(variants)
     levelled: dict[int, list[Levelled]] = defaultdict(list)
-    for one in await level_variants(tx, [(merchant_id, variant_id) for variant_id in wanted], now):
+    pairs = [(merchant_id, variant_id) for variant_id in wanted]
+    for one in await level_variants(tx, pairs, now, blind=()):  # how they stand; not what they may sell
         levelled[one.standing.variant_id].append(one)
     models = await lags.lag_models(tx, merchant_id, now)
     tallies = await lags.tallies_of(tx, merchant_id, wanted)

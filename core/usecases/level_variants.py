@@ -34,7 +34,7 @@ class Levelled:
 
 
 async def level_variants(
-    tx: Connection, variants: Iterable[Pair], now: datetime, *, blind: Collection[str] = ()
+    tx: Connection, variants: Iterable[Pair], now: datetime, *, blind: Collection[str]
 ) -> list[Levelled]:
     """Every level of (merchant, variant) pairs, in key order; where quotas are shared, those they are shared with too.
     *blind* channels are written to without comparing (`Hub.blind_channels`).

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.connector import ReadsStock
 from core.hub import Hub
-from core.store import connections, levels, locations, looks, reconciles, runs, schedule
+from core.store import connections, guesses, locations, looks, reconciles, runs, schedule
 from core.store.connections import Linked
 from core.store.database import Connection
 from core.store.schedule import Lease
@@ -88,7 +88,7 @@ async def _watched_since(tx: Connection, lease: Lease) -> Sequence[datetime]:
     was last guessed of a level.
     """
     rows = await looks.watched(tx, lease.merchant_id, lease.connection_id)
-    return await levels.unsure_since(tx, lease.merchant_id, lease.connection_id) + [
+    return await guesses.guessed_at(tx, lease.merchant_id, lease.connection_id) + [
         row["unseen_at"] if row["drift_id"] is None else watched_of(row).looked_at
         for row in rows
         if row["status"] in (None, "watching")

@@ -211,7 +211,7 @@ async def test_a_buffer_said_for_one_shop_is_kept_there_and_why_is_said(rig: Rig
     await hold_back(rig.hub)
 
     async with rig.hub.database.transaction([rig.merchant_id]) as tx:
-        levelled = await level_variants(tx, [(rig.merchant_id, await variant(rig))], rig.clock())
+        levelled = await level_variants(tx, [(rig.merchant_id, await variant(rig))], rig.clock(), blind=())
 
     words = {one.standing.key[1]: [step.words for step in one.wish.offer.steps] for one in levelled}
     assert words[rig.first] == ["free 80", "buffer 7 → 73"]
