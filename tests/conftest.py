@@ -94,6 +94,17 @@ async def fresh(servers: Servers, template: str) -> AsyncIterator[str]:
     await admin.close()
 
 
+@pytest.fixture
+async def elsewhere(fresh: str) -> AsyncIterator[str]:
+    """The administrator's URL of a database with nothing in it."""
+    name = urlsplit(fresh).path.strip("/") + "_elsewhere"
+    admin = await asyncpg.connect(fresh)
+    await admin.execute(f"CREATE DATABASE {name}")
+    yield on_database(fresh, name)
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
 @pytest.fixture(scope="session")
 async def database_url(servers: Servers, template: str) -> str:
     """The administrator's URL of one migrated database for the whole run."""

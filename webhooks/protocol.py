@@ -16,9 +16,8 @@ from core.log import get_log
 from webhooks.problems import as_problem, problem
 
 GATE = 32 * 1024 * 1024  # bytes of requests that are not answered yet
-COSTS = (
-    128 * 1024
-)  # what a request counts besides its bytes: 256 small ones fill the gate, the most that are soon answered
+# What a request counts besides its bytes: 256 small ones fill the gate, the most that are soon answered.
+COSTS = 128 * 1024
 LINGER_S = 1.0  # reading on after an early refusal, so that the sender sees it before the connection ends
 
 log = get_log("web")

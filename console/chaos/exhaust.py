@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from console.chaos.cases import STOP_S, Case, Shard
+from console.chaos.counted import COUNTED
 from console.chaos.parts import ARM_LATER, PARTS
 from console.chaos.report import channels_story
 from console.chaos.stand import Stand, open_stand
@@ -29,8 +30,7 @@ from core.store import demo_books
 
 PLAYS = 3  # how often a part is played until its point is reached
 LONGEST_S = 300.0  # for one case
-COUNTED = ("lost", "duplicated", "duplicate_effects", "wrong_states", "tracking_missing", "wrong_levels",
-           "invariants_violated")  # fmt: skip
+NAMES = tuple(name for name, _ in COUNTED)
 
 Tell = Callable[[str, int, int], None]  # what was tried last and how it went, how many were, of how many
 
@@ -145,7 +145,7 @@ async def _judge(stand: Stand, tried: Tried) -> None:
     verdict = await compare(stage.hub, stage.merchant_id, stand.shops, stage.connections)
     figures = verdict.figures() | {"wrong_states": verdict.wrong_states}
     figures["lost"] += await stand.ask(demo_books.not_stored, sorted(stand.acked))
-    tried.wrong = {name: figures[name] for name in COUNTED if figures[name]}
+    tried.wrong = {name: figures[name] for name in NAMES if figures[name]}
     for name in ("violations", "wrong"):
         if figures[name]:
             tried.wrong[name] = figures[name]
@@ -169,7 +169,7 @@ def _numbers(seed: int, shard: Shard, tried: Sequence[Tried], seconds: float) ->
         "cases": len(tried),
         "fired": sum(one.fired for one in tried),
         "not_reached": [one.case.armed for one in tried if not one.fired],
-        **{name: sum(one.wrong.get(name, 0) for one in tried) for name in COUNTED},
+        **{name: sum(one.wrong.get(name, 0) for one in tried) for name in NAMES},
         "stuck": sum(bool(one.stuck) for one in tried),
         "failed": [one.row() for one in failed],
         "each": [one.row() for one in tried],

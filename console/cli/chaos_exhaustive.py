@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from console.chaos.counted import COUNTED
 from console.cli.show import print_table
 
 # How a share tells of a case; `_run_share` reads it.
@@ -113,13 +114,7 @@ WORDS = (
     ("fired", "of them came about"),
     ("restarts", "times a process was started again"),
     ("acked", "different webhooks that were answered 200"),
-    ("lost", "orders, units or acknowledged webhooks lost"),
-    ("duplicated", "orders or units doubled"),
-    ("duplicate_effects", "things that happened twice at a shop or the carrier"),
-    ("wrong_states", "orders that are cancelled for one side only"),
-    ("tracking_missing", "parcels that a shop does not know of, or whose way is not known"),
-    ("wrong_levels", "listings that show a wrong count at the end"),
-    ("invariants_violated", "invariants violated"),
+    *COUNTED,
     ("stuck", "cases after which the hub did not come to rest"),
     ("seconds", "seconds"),
 )

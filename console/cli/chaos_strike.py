@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from console.chaos.counted import COUNTED
 from console.cli.show import as_json, print_table
 
 if TYPE_CHECKING:
@@ -59,13 +60,7 @@ WORDS = (
     ("acked", "different webhooks that were answered 200"),
     ("orders", "orders stored"),
     ("called_off", "of them cancelled by their buyers"),
-    ("lost", "orders, units or acknowledged webhooks lost"),
-    ("duplicated", "orders or units doubled"),
-    ("duplicate_effects", "things that happened twice at a shop or the carrier"),
-    ("wrong_states", "orders that are cancelled for one side only"),
-    ("tracking_missing", "parcels that a shop does not know of, or whose way is not known"),
-    ("wrong_levels", "listings that show a wrong count at the end"),
-    ("invariants_violated", "invariants violated"),
+    *COUNTED,
     ("seconds", "seconds"),
 )
 

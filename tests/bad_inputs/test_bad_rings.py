@@ -8,25 +8,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
-from connectors import discover
-from console.home import Home
-from console.processes import Process, running
+from console.processes import running
 from console.servers import run_servers
-from core.clock import wall_clock
-from core.hub import open_hub
-from core.sealing import Keyring
-from core.settings import read_settings
 from jobs.wake import QUEUE, open_redis
 from jobs.work import KINDS
-from tests.conftest import PASSWORDS, TestClock
 from tests.console.servers_rig import private_directory
+from tests.e2e.bell_rig import open_desk
 from tests.usecases.usecase_rig import MUG, Rig
 
 JUNK = 3_000
@@ -54,21 +46,10 @@ async def redis(redis_url: str) -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def rig(fresh: str, redis_url: str, own_directory: Path) -> AsyncIterator[Rig]:
-    """A merchant with 1,000 mugs, and a worker process that listens to this Redis."""
-    home = Home(own_directory, Keyring.generate("in1"), Keyring.generate("out1"), PASSWORDS)
-    environment = home.environment(fresh, redis_url, "fairway_worker")
-    admin = await asyncpg.connect(fresh)
-    async with open_hub(read_settings(environment), discover(), application="test", pool=2) as hub:
-        made = Rig(hub, TestClock(now=wall_clock() - timedelta(hours=1)), admin)
-        hub.clock = made.clock
-        await made.open()
-        # The shops of this rig are made up: nobody is to be asked for their catalogues.
-        await admin.execute("UPDATE schedule SET due_at = 'infinity'")
-        await made.counted(mug=1_000)
-        async with running(Process("worker", environment, own_directory / "worker.log")):
-            yield made
-        assert await made.violations(at_rest=True) == {}
-    await admin.close()
+    """A merchant with a million mugs, and a worker process that listens to this Redis."""
+    async with open_desk(fresh, redis_url, own_directory) as desk, running(desk.worker):
+        yield desk.rig
+        assert await desk.rig.violations(at_rest=True) == {}
 
 
 async def sold(rig: Rig, first: int, count: int) -> None:
@@ -103,7 +84,7 @@ async def test_126_127_junk_hints_and_an_emptied_redis_hide_no_work_and_cause_no
     await redis.delete(QUEUE)
     await sold(rig, 61, 20)
 
-    assert await rig.stock() == (1_000, 80)
+    assert await rig.stock() == (1_000_000, 80)
     kinds = {row["kind"] for row in await rig.admin.fetch("SELECT DISTINCT kind FROM runs")}
     assert kinds.isdisjoint({"pull", "fetch", "catalog", "effect", "probe"})  # hinted at, and not due
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
-import pytest
 from cli_rig import Shell
 
 from core.sealing import Keyring
-from tests.conftest import as_role, on_database
+from tests.conftest import as_role
 
 KEYS = Keyring.generate("kept")
 TABLES = (
     "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'public'"
 )
-
-
-@pytest.fixture
-async def elsewhere(fresh: str) -> AsyncIterator[str]:
-    """The administrator's URL of a database with nothing in it."""
-    name = urlsplit(fresh).path.strip("/") + "_elsewhere"
-    admin = await asyncpg.connect(fresh)
-    await admin.execute(f"CREATE DATABASE {name}")
-    yield on_database(fresh, name)
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
 
 
 def shell(url: str, *, keys: str = KEYS) -> Shell:

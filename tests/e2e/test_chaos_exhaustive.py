@@ -12,7 +12,7 @@ import pytest
 from command_rig import run_command
 
 from console.chaos.cases import Case, Shard
-from console.chaos.exhaust import COUNTED, Tried, exhaust
+from console.chaos.exhaust import NAMES, Tried, exhaust
 from console.cli.chaos_exhaustive import merged, print_cases
 from console.servers.memory import throwaway
 from core.clock import wall_clock
@@ -35,7 +35,7 @@ async def test_whatever_befalls_a_process_at_a_crash_point_the_books_balance(
     assert [
         (row["point"], row["action"], row["hit"], row["stuck"], row["wrong"]) for row in told["failed"]
     ] == []
-    assert {told[name] for name in COUNTED} == {0}
+    assert {told[name] for name in NAMES} == {0}
     assert told["fired"] == told["cases"] >= 60
     assert [code for _, code in ended] == [0, 0]
 
@@ -58,7 +58,7 @@ def share(shard: str, *, lost: int = 0) -> dict[str, object]:
         Case("drain.claimed", Action.KILL, 1), came=1, fired=True, wrong={"lost": lost} if lost else {}
     )
     rows = [tried.row()]
-    numbers: dict[str, object] = dict.fromkeys((*COUNTED, "stuck", "restarts", "acked", "worlds"), 1 - 1)
+    numbers: dict[str, object] = dict.fromkeys((*NAMES, "stuck", "restarts", "acked", "worlds"), 0)
     numbers |= {"seed": 4, "shard": shard, "points": 81, "cases": 1, "fired": 1, "not_reached": []}
     return numbers | {
         "lost": lost,

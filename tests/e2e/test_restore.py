@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import asyncpg
-import pytest
 from loop_rig import Loop, open_loop
 from replay_rig import run_hub
 
@@ -22,20 +19,9 @@ from core.store import demo_books
 from core.usecases.count_stock import Counted, count_stock
 from core.usecases.ship_order import Box, ship_order
 from jobs.work import Worker
-from tests.conftest import PASSWORDS, as_role, on_database
+from tests.conftest import PASSWORDS, as_role
 
 ROUNDS = 12  # of three seconds, within which what is in doubt is known again
-
-
-@pytest.fixture
-async def elsewhere(fresh: str) -> AsyncIterator[str]:
-    """The administrator's URL of a database with nothing in it."""
-    name = urlsplit(fresh).path.strip("/") + "_elsewhere"
-    admin = await asyncpg.connect(fresh)
-    await admin.execute(f"CREATE DATABASE {name}")
-    yield on_database(fresh, name)
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
 
 
 def rings_of(hub: Hub) -> dict[str, Keyring]:

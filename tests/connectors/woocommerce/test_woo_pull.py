@@ -90,18 +90,24 @@ _COUNTS = st.lists(st.sampled_from([0, 1, 30, 99, 100, 101, 199, 250]), min_size
 _CHANGES = st.lists(st.lists(st.integers(0, 10_000), max_size=120), max_size=8)
 
 
+def busy_shop(counts: list[int], dice: Any) -> Shop:
+    """A shop with *counts* orders changed in one second after the other, in any order of their ids."""
+    shop = Shop()
+    ids = list(range(1, sum(counts) + 1))
+    dice.shuffle(ids)
+    for at, count in enumerate(counts):
+        for order_id in [ids.pop() for _ in range(count)]:
+            shop.changed[order_id] = START + timedelta(seconds=at)
+    shop.now = START + timedelta(seconds=len(counts))
+    return shop
+
+
 @settings(max_examples=60, deadline=None)
 @given(counts=_COUNTS, changes=_CHANGES, trashed=_CHANGES, order=st.randoms(use_true_random=False))
 def test_no_order_is_missed_while_the_shop_keeps_changing(
     counts: list[int], changes: list[list[int]], trashed: list[list[int]], order: Any
 ) -> None:
-    shop = Shop()
-    ids = list(range(1, sum(counts) + 1))
-    order.shuffle(ids)
-    for at, count in enumerate(counts):
-        for order_id in [ids.pop() for _ in range(count)]:
-            shop.changed[order_id] = START + timedelta(seconds=at)
-    shop.now = START + timedelta(seconds=len(counts))
+    shop = busy_shop(counts, order)
     first = Window(START, shop.now)
     steps = iter(zip(changes, trashed, strict=False))
 
@@ -223,13 +229,7 @@ def test_another_order_than_the_one_asked_for_is_unexpected() -> None:
 def test_a_list_of_ids_misses_no_order_that_stays_as_it_is(
     counts: list[int], changes: list[list[int]], order: Any
 ) -> None:
-    shop = Shop()
-    ids = list(range(1, sum(counts) + 1))
-    order.shuffle(ids)
-    for at, count in enumerate(counts):
-        for order_id in [ids.pop() for _ in range(count)]:
-            shop.changed[order_id] = START + timedelta(seconds=at)
-    shop.now = START + timedelta(seconds=len(counts))
+    shop = busy_shop(counts, order)
     window = Window(START, shop.now)
     steps = iter(changes)
 
