@@ -109,20 +109,24 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
 
 
 class Worker:
-    """Does work when rung and looks for it by itself in between. One spell of a kind at a time."""
+    """Does work when rung and looks for it by itself in between. One spell of a kind at a time.
 
-    def __init__(self, hub: Hub) -> None:
+    Once *stopped* is set no step begins any more: a step is what a kind does at a time, such as a slice.
+    """
+
+    def __init__(self, hub: Hub, stopped: asyncio.Event | None = None) -> None:
         self._hub = hub
+        self._stopped = stopped or asyncio.Event()
         self._busy = {kind: asyncio.Lock() for kind in KINDS}
         self._next: set[str] = set()  # kinds whose next spell waits for the one that runs
         self._down = False
         self._looked_at = dict.fromkeys(EVERY_S, -math.inf)
 
     async def spell(self, kind: str) -> None:
-        """Do *kind* until nothing is due or the spell is over. A ring during a spell is not lost: it runs after, and
-        so do all others that come before.
+        """Do *kind* until nothing is due, the spell is over or we stop. A ring during a spell is not lost: it runs after,
+        and so do all others that come before.
         """
-        if kind in self._next:
+        if kind in self._next or self._stopped.is_set():
             return
         self._next.add(kind)
         try:
@@ -131,7 +135,7 @@ class Worker:
             self._next.remove(kind)
         try:
             until = time.monotonic() + SPELL_S
-            while time.monotonic() < until:
+            while time.monotonic() < until and not self._stopped.is_set():
                 if not await KINDS[kind](self._hub):
                     return
         finally:
@@ -162,11 +166,14 @@ class Worker:
         self._looked_at |= {kind: now for kind in due if kind in EVERY_S}
         return due
 
-    async def patrol(self, pause: Callable[[], float], stopped: asyncio.Event) -> None:
-        """Look again and again, *pause()* seconds apart, until *stopped*."""
-        while not stopped.is_set():
+    async def patrol(self, pause: Callable[[], float]) -> None:
+        """Look again and again, *pause()* seconds apart, until we stop and every step under way has ended."""
+        while not self._stopped.is_set():
             await self.look()
             try:
-                await asyncio.wait_for(stopped.wait(), pause())
+                await asyncio.wait_for(self._stopped.wait(), pause())
             except TimeoutError:
                 continue
+        for rung_for in self._busy.values():
+            async with rung_for:
+                pass

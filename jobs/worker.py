@@ -30,7 +30,7 @@ log = get_log("worker")
 async def run_worker(
     settings: Settings, registry: Mapping[str, Connector], *, announce: Callable[[], None]
 ) -> None:
-    """Work until SIGTERM or SIGINT; what is under way then is finished or given back by its lease.
+    """Work until SIGTERM or SIGINT; the step that is under way then is finished, and no other begins.
 
     *announce* is called once work can begin.
     """
@@ -41,10 +41,10 @@ async def run_worker(
     redis = open_redis(settings.redis_url) if settings.redis_url else None
     bell = _Bell(redis)
     async with open_hub(settings, registry, wake=RedisWake(redis) if redis else Silent()) as hub:
-        worker = Worker(hub)
+        worker = Worker(hub, stopped)
         announce()
         listening = asyncio.create_task(bell.listen(worker, stopped))
-        await worker.patrol(bell.pause, stopped)
+        await worker.patrol(bell.pause)
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
     if redis:

@@ -1,0 +1,59 @@
+"""A worker that is asked to stop finishes the step it is at and begins no other, whatever still waits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from bell_rig import Desk, open_desk
+
+from console.processes import running
+from console.servers import run_servers
+from core.usecases.drain import SLICE
+from jobs.wake import RedisWake, open_redis
+
+BACKLOG = 8 * SLICE
+STEP_S = 1.0  # what a slice takes here; a spell goes on for five
+SLOW = f"drain.moving=delay:{STEP_S}~W-"
+
+
+@pytest.mark.parametrize("rung", [True, False], ids=["rung by Redis", "without Redis"])
+async def test_a_worker_with_a_backlog_ends_after_the_step_it_is_at(
+    fresh: str, own_directory: Path, monkeypatch: pytest.MonkeyPatch, *, rung: bool
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", fresh)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    if not rung:
+        monkeypatch.setenv("REDIS_URL", "")
+    with run_servers(own_directory, log=print) as bell:
+        async with open_desk(fresh, bell.endpoints.redis_url, own_directory) as desk:
+            await _backlog(desk)
+            redis = open_redis(bell.endpoints.redis_url) if bell.endpoints.redis_url else None
+            assert bool(redis) is rung
+            desk.worker.environment = {**desk.worker.environment, "FAIRWAY_FAILPOINT": SLOW}
+            async with running(desk.worker):
+                if redis:
+                    await RedisWake(redis).ring("drain")
+                left_when_asked = await desk.until_left(BACKLOG - SLICE)
+                if redis:  # what is rung for meanwhile begins no spell
+                    await RedisWake(redis, seconds=lambda: 1.0).ring("drain")
+                asked = time.monotonic()
+                await desk.worker.stop()
+                took_s = time.monotonic() - asked
+            if redis:
+                await redis.aclose(close_connection_pool=True)
+
+            # Two lanes have a slice each in hand at most.
+            assert await desk.left() >= left_when_asked - 2 * SLICE
+            assert took_s < 3 * STEP_S
+            assert desk.worker.child is not None
+            assert desk.worker.child.returncode == 0
+
+
+async def _backlog(desk: Desk) -> None:
+    placed = desk.rig.clock()
+    for batch in range(0, BACKLOG, SLICE):
+        numbers = range(batch + 1, batch + SLICE + 1)
+        await desk.rig.deliver(*(desk.rig.order(number, ("MUG-B", 1), changed=placed) for number in numbers))
+    assert await desk.left() == BACKLOG
