@@ -8,9 +8,9 @@ import random
 import resource
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from bench.cpu import cpu_s
 from core.clock import wall_clock
 from core.hub import Hub
 from core.store import connections, deliveries, demo_books, listings
@@ -109,7 +109,7 @@ async def _stored(hub: Hub) -> int:
 
 
 async def _measure(hub: Hub, count: int, postgres: int) -> dict[str, Any]:
-    before, database = resource.getrusage(resource.RUSAGE_SELF), _cpu_of_group(postgres)
+    before, database = resource.getrusage(resource.RUSAGE_SELF), cpu_s([postgres])
     started = time.perf_counter()
     worker = Worker(hub)
     while await _left(hub):
@@ -124,23 +124,7 @@ async def _measure(hub: Hub, count: int, postgres: int) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "per_s": round(count / seconds),
         "cpu_us": round(cpu / count * 1e6),
-        "postgres_cpu_us": round((_cpu_of_group(postgres) - database) / count * 1e6),
+        "postgres_cpu_us": round((cpu_s([postgres]) - database) / count * 1e6),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "at": hub.clock().isoformat(timespec="seconds"),
     }
-
-
-def _cpu_of_group(leader: int) -> float:
-    """CPU seconds of a server and its children so far (Linux; 0 elsewhere)."""
-    total, tick = 0.0, os.sysconf("SC_CLK_TCK")
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(entry.parent.name) == leader:
-            # Its own time and that of children it has reaped.
-            total += sum(int(fields[i]) for i in (11, 12, 13, 14)) / tick
-        elif int(fields[1]) == leader:
-            total += sum(int(fields[i]) for i in (11, 12)) / tick
-    return total

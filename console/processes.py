@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,14 @@ PAUSE_S = (0.2, 5.0)  # before one that does not start is tried again: the first
 
 @dataclass(slots=True)
 class Process:
-    """One role's process. *address* is what it announced on standard output, if anything."""
+    """One role's process, or another that *command* starts. *address* is what it announced on standard output, if
+    anything.
+    """
 
     role: str
     environment: Mapping[str, str]
     log: Path
+    command: Sequence[str] = ()
     child: asyncio.subprocess.Process | None = None
     address: str = ""
 
@@ -33,10 +36,7 @@ class Process:
         """Start, and wait until it says that it is ready; raises `FairwayError` when it ends before."""
         with self.log.open("ab") as log:
             self.child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "console.cli",
-                self.role,
+                *(self.command or (sys.executable, "-m", "console.cli", self.role)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

@@ -10,14 +10,22 @@ from typing import Any
 import click
 
 from console.cli.show import print_json, run
+from console.cli.table import Table
 
 
-@click.group()
+# name -> (module, function, one line for --help)
+BENCHES = {
+    "intake": ("bench_loads", "intake", "Webhooks stored for good, beside a bare echo and one INSERT each."),
+    "drain": ("bench", "drain", "Stored deliveries that become orders, with stock reserved."),
+}
+
+
+@click.group(cls=Table, commands=BENCHES)
 def bench() -> None:
     """Measure this machine. Figures of a busy machine are worth little: look at CPU per item."""
 
 
-@bench.command()
+@click.command()
 @click.option("--count", default=20_000, show_default=True, type=click.IntRange(100, 10_000_000))
 @click.option("--json", "as_json", is_flag=True)
 def drain(count: int, as_json: bool) -> None:

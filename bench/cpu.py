@@ -1,0 +1,63 @@
+"""What running processes have cost so far, from /proc. Everything is 0 where there is no /proc."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    parent: int
+    ticks: int  # its own
+    reaped: int  # of children that ended and were waited for
+
+
+def cpu_s(leaders: Iterable[int]) -> float:
+    """CPU seconds of processes and all below them, those that ended among these included."""
+    seen = _look()
+    ticks = sum(seen[pid].ticks + seen[pid].reaped for pid in _family(seen, leaders))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(leaders: Iterable[int]) -> float:
+    """Memory of processes and all below them in megabytes; pages that several share are divided among them."""
+    total = 0
+    for pid in _family(_look(), leaders):
+        try:
+            lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total * 1024 / 1e6
+
+
+def _look() -> dict[int, _Seen]:
+    found = {}
+    for entry in _PROC.glob("[0-9]*/stat"):
+        try:
+            # The name is in brackets and may hold anything, brackets too.
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        own, reaped = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+        found[int(entry.parent.name)] = _Seen(int(fields[1]), own, reaped)
+    return found
+
+
+def _family(seen: dict[int, _Seen], leaders: Iterable[int]) -> set[int]:
+    below: dict[int, list[int]] = {}
+    for pid, one in seen.items():
+        below.setdefault(one.parent, []).append(pid)
+    found: set[int] = set()
+    waiting = [pid for pid in leaders if pid in seen]
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting += below.get(pid, ())
+    return found

@@ -1,0 +1,78 @@
+"""Benches that put a load on running processes, and how their answers are shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from console.cli.show import print_json, print_table, run
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Of all three in turn.")
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5, 600), help="For each load.")
+@click.option("--merchants", default=1, show_default=True, type=click.IntRange(1, 1_000))
+@click.option("--json", "as_json", is_flag=True)
+def intake(rounds: int, seconds: float, merchants: int, as_json: bool) -> int:
+    """How fast webhooks are proven, sealed and committed, beside a bare HMAC echo and one INSERT per request.
+
+    Ends with 1 only if something that was acknowledged is not stored.
+    """
+    from console.bench.intake import bench_intake
+    from console.cli.demo import Progressing
+
+    with Progressing() as tell:
+        found = run(bench_intake(rounds, seconds, merchants, tell))
+    if as_json:
+        print_json(found)
+    else:
+        show_intake(found)
+    return 1 if found["lost"] or found["unexplained"] else 0
+
+
+def show_intake(found: dict[str, Any]) -> None:
+    """The table, the gates, and what the figures hold for."""
+    rows = [
+        {"what": "bare echo with HMAC", "per s": found["echo_per_s"], "of the echo": 1.0},
+        {
+            "what": "fairway web: proven, sealed, committed",
+            "per s": found["intake_per_s"],
+            "of the echo": found["ratio_to_echo"],
+            "p50 ms": found["p50_ms"],
+            "p99 ms": found["p99_ms"],
+            "CPU us": found["cpu_us_per_order"],
+            "bytes": found["bytes_per_order"],
+        },
+        {
+            "what": "one INSERT per request",
+            "per s": found["insert_per_s"],
+            "of the echo": round(found["insert_per_s"] / max(1.0, found["echo_per_s"]), 3),
+        },
+        {
+            "what": "fairway web, paced",
+            "per s": found["paced_per_s"],
+            "p50 ms": found["paced_p50_ms"],
+            "p99 ms": found["paced_p99_ms"],
+        },
+    ]
+    print_table(rows, ("what", "per s", "of the echo", "p50 ms", "p99 ms", "CPU us", "bytes"), empty="")
+    click.echo(
+        f"{found['acknowledged']} acknowledged, {found['stored']} stored, {found['lost']} lost, {found['refused']} refused"
+    )
+    show_end(found)
+
+
+def show_end(found: dict[str, Any]) -> None:
+    """Gates, and what was measured where."""
+    click.echo()
+    print_table(found["gates"], ("ok", "name", "want", "got"), empty="")
+    click.echo()
+    server = found["postgres"]
+    click.echo(
+        f"fsync {server['fsync']}, synchronous_commit {server['synchronous_commit']}, full_page_writes "
+        f"{server['full_page_writes']}, row level security {found['row_level_security']}, bodies sealed; "
+        f"PostgreSQL {server['server_version']} on {found['disk']}"
+    )
+    click.echo(f"load by {found['load']}, on the same cores; bodies of {found['body_bytes']} bytes")
+    click.echo(f"{found['machine']}, {found['at']}")

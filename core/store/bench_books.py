@@ -1,0 +1,102 @@
+"""What a bench reads: how the server is set, how large things are, what became of what was sent. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.store.database import Connection
+
+# What makes a committed row outlive a power cut.
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+async def server(tx: Connection) -> dict[str, str]:
+    """The settings that durability hangs on, the version, the size of the cache."""
+    names = ("server_version", *DURABLE, "shared_buffers", "track_commit_timestamp")
+    return {name: await tx.fetchval("SELECT current_setting($1)", name) for name in names}
+
+
+async def walled(tx: Connection) -> bool:
+    """Whether this session's role is shown no other merchants' deliveries and orders: forced row security, no way round."""
+    return bool(
+        await tx.fetchval(
+            """SELECT bool_and(c.relrowsecurity AND c.relforcerowsecurity) AND NOT bool_or(r.rolsuper OR r.rolbypassrls)
+               FROM pg_class c, pg_roles r WHERE r.rolname = current_user
+                 AND c.oid IN ('deliveries'::regclass, 'orders'::regclass)"""
+        )
+    )
+
+
+async def size(tx: Connection) -> int:
+    """Bytes of this database."""
+    found: int = await tx.fetchval("SELECT pg_database_size(current_database())")
+    return found
+
+
+async def stored(tx: Connection) -> int:
+    """How many deliveries that were sent are here."""
+    found: int = await tx.fetchval("SELECT count(*) FROM deliveries WHERE via = 'webhook'")
+    return found
+
+
+async def legible(tx: Connection, words: bytes) -> int:
+    """How many of a thousand stored bodies hold *words* unsealed."""
+    found: int = await tx.fetchval(
+        "SELECT count(*) FROM (SELECT body FROM deliveries LIMIT 1000) AS few WHERE position($1::bytea IN body) > 0", words
+    )
+    return found
+
+
+async def books(tx: Connection, topic: str) -> dict[str, Any]:
+    """Of the deliveries of *topic*: how many there are, orders of theirs, orders that two deliveries have or that have no
+    reservation to the unit, units below zero, what waits for a person.
+    """
+    row = await tx.fetchrow(
+        """SELECT (SELECT count(*) FROM deliveries WHERE via = 'webhook' AND topic = $1) AS deliveries,
+             (SELECT count(*) FROM orders) AS orders,
+             (SELECT count(*) - count(DISTINCT (merchant_id, connection_id, channel_order_id)) FROM orders) AS doubled,
+             (SELECT coalesce(sum(quantity), 0) FROM order_lines)::bigint AS units,
+             (SELECT coalesce(sum(held), 0) FROM reservations)::bigint AS held,
+             (SELECT coalesce(sum(reserved), 0) FROM stock)::bigint AS reserved,
+             (SELECT coalesce(sum(quantity), 0) FROM shortages)::bigint AS short,
+             (SELECT coalesce(sum(greatest(reserved - on_hand, 0)), 0) FROM stock)::bigint AS oversold,
+             (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked""",
+        topic,
+    )
+    return dict(row)
+
+
+async def lag_ms(tx: Connection, share: float) -> float | None:
+    """Milliseconds from the commit of a delivery to the commit of its order that *share* of the newest 20,000 stay
+    within. None without `track_commit_timestamp`.
+    """
+    if not await tx.fetchval("SELECT current_setting('track_commit_timestamp')::boolean"):
+        return None
+    found: float | None = await tx.fetchval(
+        """SELECT percentile_cont($1) WITHIN GROUP (ORDER BY took) FROM (
+             SELECT extract(epoch FROM pg_xact_commit_timestamp(o.xmin) - pg_xact_commit_timestamp(d.xmin)) * 1000 AS took
+             FROM (SELECT xmin, merchant_id, delivery_id FROM orders ORDER BY merchant_id, order_id DESC LIMIT 20000) o
+             JOIN deliveries d USING (merchant_id, delivery_id)) AS lags""",
+        share,
+    )
+    return found
+
+
+async def free_by_sku(tx: Connection) -> dict[tuple[int, str], int]:
+    """Units that may still be sold, by merchant and SKU."""
+    rows = await tx.fetch(
+        """SELECT merchant_id, sku, sum(on_hand - reserved)::int AS free FROM stock JOIN variants USING (merchant_id, variant_id)
+           GROUP BY merchant_id, sku"""
+    )
+    return {(row["merchant_id"], row["sku"]): row["free"] for row in rows}
+
+
+async def unlevelled(tx: Connection, merchants: Sequence[int]) -> int:
+    """Listings of *merchants* that no channel has confirmed yet as they should be, and variants to be levelled."""
+    found: int = await tx.fetchval(
+        """SELECT (SELECT count(*) FROM listing_levels WHERE pending AND merchant_id = ANY ($1::bigint[]))
+             + (SELECT count(*) FROM dirty WHERE merchant_id = ANY ($1::bigint[]))""",
+        list(merchants),
+    )
+    return found

@@ -1,0 +1,45 @@
+"""What processes cost is what they and all below them cost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cpu import cpu_s, memory_mb
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc here")
+
+BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
+
+
+def test_a_child_that_ended_and_one_that_runs_are_counted_with_their_parent() -> None:
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}]); print('x', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        process.stdout.readline()
+        assert 0.25 < cpu_s([process.pid]) < 2
+        process.stdin.write(b"\n")
+
+
+def test_leaders_that_are_one_below_the_other_are_counted_once() -> None:
+    script = f"{BURN}print('x', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        process.stdout.readline()
+        both = cpu_s([os.getpid(), process.pid])
+        assert both == pytest.approx(cpu_s([os.getpid()]), abs=0.1)
+        process.stdin.write(b"\n")
+
+
+def test_memory_of_this_process_is_tens_of_megabytes() -> None:
+    assert 5 < memory_mb([os.getpid()]) < 2_000
+
+
+def test_a_process_that_is_gone_costs_nothing() -> None:
+    assert cpu_s([2**22 + 1]) == 0
