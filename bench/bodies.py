@@ -73,7 +73,7 @@ def baskets(seed: int, skus: int, now: Callable[[], datetime], *, hot: bool = Fa
     shop.subscribe(TOPIC, "http://127.0.0.1:1/")
     sells = []
     for _ in range(SAMPLES):
-        picked = rng.sample(range(1, skus), LINES - 1) + [0 if hot else rng.randrange(skus)]
+        picked = [*rng.sample(range(1, skus), LINES - 1), 0 if hot else rng.randrange(skus)]
         units: dict[str, int] = {}
         for number in picked:
             units[f"SKU-{number}"] = units.get(f"SKU-{number}", 0) + rng.choice((1, 1, 1, 2))

@@ -4,8 +4,8 @@
 -- the request's length in eight digits, then the request.
 --
 -- Every connection asks `delay` before each request, so `delay` is where everything is decided: that the time is over or
--- the file at its end (the connection then sleeps, and what is under way is answered before wrk ends, so that what wrk
--- counted is what was sent), and when the next request is due, if there is a rate (a timetable for all connections of
+-- the file at its end (the connection then sleeps; when all of them do, the thread says "idle", and whoever started wrk
+-- ends it, so that what wrk counted is what was sent), and when the next request is due, if there is a rate (a timetable for all connections of
 -- the thread together: a free connection takes the next place; who is late goes at once and is counted).
 
 local ffi = require("ffi")
@@ -44,7 +44,7 @@ function init()
   seconds = tonumber(os.getenv("BENCH_SECONDS"))
   rate = tonumber(os.getenv("BENCH_RATE")) / #words("BENCH_FILES")
   connections = tonumber(os.getenv("BENCH_CONNECTIONS"))
-  asked, late, begun, last, place = 0, 0, 0, 0, 0
+  asked, late, asleep, begun, last, place = 0, 0, 0, 0, 0, 0
 end
 
 function delay()
@@ -52,7 +52,14 @@ function delay()
   asked = asked + 1
   if begun == 0 then begun, place = at, at end
   if asked > connections then last = at end -- an answer has just come
-  if left == 0 or at - begun >= seconds then return NEVER_MS end
+  if left == 0 or at - begun >= seconds then
+    asleep = asleep + 1
+    if asleep == connections then
+      io.write("\nidle\n")
+      io.flush()
+    end
+    return NEVER_MS
+  end
   if not again then left = left - 1 end
   if rate == 0 then return 0 end
   place = place + 1 / rate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -17,7 +18,7 @@ from core.errors import FairwayError
 from core.flow import decode
 
 CONNECTIONS = 64
-GRACE_S = 1  # for the answers that are still under way when the time is over
+GRACE_S = 15  # at most, for the answers that are still under way when the time is over
 NOT_COMPARABLE = "not comparable: made by Python, since wrk is not installed"
 
 
@@ -109,11 +110,19 @@ async def load(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said = (await process.communicate())[0].decode("utf-8", "replace")
-    for line in said.splitlines():
-        if line.startswith("bench "):
-            return _read(decode(line[6:].encode()))
-    raise FairwayError(f"wrk did not measure anything: {' / '.join(said.splitlines()[-5:])}")
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    said, idle = [], 0
+    async for line in process.stdout:
+        said.append(line.decode("utf-8", "replace").strip())
+        idle += said[-1] == "idle"
+        if idle == len(urls) and process.returncode is None:
+            idle = 0
+            process.send_signal(signal.SIGINT)  # it would sleep on until its time is over
+    await process.wait()
+    for words in said:
+        if words.startswith("bench "):
+            return _read(decode(words[6:].encode()))
+    raise FairwayError(f"wrk did not measure anything: {' / '.join([words for words in said if words][-5:])}")
 
 
 def _read(found: dict[str, int | float]) -> Loaded:
@@ -166,8 +175,12 @@ async def _by_python(
     await asyncio.gather(*(sender(n, waiting) for n, waiting in enumerate(all_waiting) for _ in range(each)))
     elapsed = time.monotonic() - begun
     took.sort()
-    p50, p99, most = (took[min(len(took) - 1, int(len(took) * share))] if took else 0.0 for share in (0.5, 0.99, 1))
-    return Loaded(len(took), bad["refused"], bad["errors"], elapsed, p50 * 1e3, p99 * 1e3, most * 1e3, bad["late"])
+    p50, p99, most = (
+        took[min(len(took) - 1, int(len(took) * share))] if took else 0.0 for share in (0.5, 0.99, 1)
+    )
+    return Loaded(
+        len(took), bad["refused"], bad["errors"], elapsed, p50 * 1e3, p99 * 1e3, most * 1e3, bad["late"]
+    )
 
 
 def _records(file: Path) -> Iterable[bytes]:

@@ -24,7 +24,12 @@ class Gate:
 
     def row(self) -> dict[str, Any]:
         got = None if self.got is None else rounded(self.got)
-        return {"name": self.name, "want": f"{'<=' if self.most else '>='} {self.want:g}", "got": got, "ok": self.ok}
+        return {
+            "name": self.name,
+            "want": f"{'<=' if self.most else '>='} {self.want:g}",
+            "got": got,
+            "ok": self.ok,
+        }
 
 
 def rounded(value: float) -> float:

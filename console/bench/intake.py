@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -89,7 +89,9 @@ async def bench_intake(
             paced = made.note(await load([web.address], requested, seconds=seconds, rate=PACE))
             await _look_whether_sealed(stand)
             stored = await _stored(stand)
-    return _answer(stand, made, done, paced, {"bytes": (after - before) / max(1, grown), "stored": stored}) | {
+    return _answer(
+        stand, made, done, paced, {"bytes": (after - before) / max(1, grown), "stored": stored}
+    ) | {
         "merchants": merchants,
         "rounds": rounds,
         "seconds": seconds,
@@ -126,7 +128,13 @@ async def _warm_up(made: Ordered, processes: tuple[Process, ...], merchants: int
 
 
 async def _round(
-    made: Ordered, web: Process, echo: Process, insert: Process, number: int, seconds: float, count: int | None
+    made: Ordered,
+    web: Process,
+    echo: Process,
+    insert: Process,
+    number: int,
+    seconds: float,
+    count: int | None,
 ) -> _Round:
     """Each of them once; who comes first differs from round to round."""
     found: dict[str, Loaded] = {}
@@ -206,7 +214,11 @@ def _answer(
         # What got no answer may be stored or not; anything else that is here was not sent.
         "unexplained": max(0, int(found["stored"]) - made.accepted - made.unsure),
         "each_round": [
-            {"intake_per_s": round(one.intake.per_s), "echo_per_s": round(one.echo.per_s), "insert_per_s": round(one.insert.per_s)}
+            {
+                "intake_per_s": round(one.intake.per_s),
+                "echo_per_s": round(one.echo.per_s),
+                "insert_per_s": round(one.insert.per_s),
+            }
             for one in done
         ],
         "gates": [gate.row() for gate in gates],

@@ -12,7 +12,6 @@ import click
 from console.cli.show import print_json, run
 from console.cli.table import Table
 
-
 # name -> (module, function, one line for --help)
 BENCHES = {
     "intake": ("bench_loads", "intake", "Webhooks stored for good, beside a bare echo and one INSERT each."),

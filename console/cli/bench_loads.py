@@ -10,8 +10,12 @@ from console.cli.show import print_json, print_table, run
 
 
 @click.command()
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Of all three in turn.")
-@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5, 600), help="For each load.")
+@click.option(
+    "--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Of all three in turn."
+)
+@click.option(
+    "--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5, 600), help="For each load."
+)
 @click.option("--merchants", default=1, show_default=True, type=click.IntRange(1, 1_000))
 @click.option("--json", "as_json", is_flag=True)
 def intake(rounds: int, seconds: float, merchants: int, as_json: bool) -> int:

@@ -43,7 +43,8 @@ async def stored(tx: Connection) -> int:
 async def legible(tx: Connection, words: bytes) -> int:
     """How many of a thousand stored bodies hold *words* unsealed."""
     found: int = await tx.fetchval(
-        "SELECT count(*) FROM (SELECT body FROM deliveries LIMIT 1000) AS few WHERE position($1::bytea IN body) > 0", words
+        "SELECT count(*) FROM (SELECT body FROM deliveries LIMIT 1000) AS few WHERE position($1::bytea IN body) > 0",
+        words,
     )
     return found
 
@@ -64,7 +65,7 @@ async def books(tx: Connection, topic: str) -> dict[str, Any]:
              (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked""",
         topic,
     )
-    return dict(row)
+    return dict(row or {})
 
 
 async def lag_ms(tx: Connection, share: float) -> float | None:
@@ -86,8 +87,8 @@ async def lag_ms(tx: Connection, share: float) -> float | None:
 async def free_by_sku(tx: Connection) -> dict[tuple[int, str], int]:
     """Units that may still be sold, by merchant and SKU."""
     rows = await tx.fetch(
-        """SELECT merchant_id, sku, sum(on_hand - reserved)::int AS free FROM stock JOIN variants USING (merchant_id, variant_id)
-           GROUP BY merchant_id, sku"""
+        """SELECT merchant_id, sku, sum(on_hand - reserved)::int AS free
+           FROM stock JOIN variants USING (merchant_id, variant_id) GROUP BY merchant_id, sku"""
     )
     return {(row["merchant_id"], row["sku"]): row["free"] for row in rows}
 

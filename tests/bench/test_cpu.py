@@ -18,7 +18,9 @@ BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 
 def test_a_child_that_ended_and_one_that_runs_are_counted_with_their_parent() -> None:
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}]); print('x', flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.readline()
@@ -28,7 +30,9 @@ def test_a_child_that_ended_and_one_that_runs_are_counted_with_their_parent() ->
 
 def test_leaders_that_are_one_below_the_other_are_counted_once() -> None:
     script = f"{BURN}print('x', flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.readline()
