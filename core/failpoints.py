@@ -115,6 +115,8 @@ POINTS: Final[Mapping[str, Point]] = {
     "drift.stored": Point("what became of it", "the patrol finds the pushes that are due"),
     "sure.storing": Point("what was guessed", _TX),
     "sure.stored": Point("that nothing is guessed", "the patrol levels what is marked"),
+    "tally.storing": Point("what was counted before", _TX),
+    "tally.stored": Point("the slice, and how far it came", "the next slice begins after it"),
     "measure.storing": Point("what was measured before", _TX),
     "measure.stored": Point("the slice, and how far it came", "the next slice begins after it"),
     "buffers.storing": Point("the buffers before", "they are worked out again"),

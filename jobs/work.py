@@ -29,9 +29,14 @@ from core.usecases.settle_incidents import settle_incidents
 from core.usecases.settle_unmapped import settle_unmapped
 from core.usecases.sweep import sweep
 from core.usecases.take_back import take_back_found
+from core.usecases.tally_sales import tally_sales
 
 SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
-EVERY_S = {"measure": 120.0, "sweep": 3600.0}  # nobody rings for these, and they are not for every round
+EVERY_S = {
+    "tally": 10.0,
+    "measure": 120.0,
+    "sweep": 3600.0,
+}  # nobody rings for these, and they are not for every round
 
 log = get_log("jobs")
 
@@ -85,6 +90,12 @@ async def _probe(hub: Hub) -> bool:
     return bool(await run_due(hub, "probe", probe, next_probe))
 
 
+async def _tally(hub: Hub) -> bool:
+    if sold := await tally_sales(hub):
+        await hold_back(hub, sold)
+    return bool(sold)
+
+
 async def _measure(hub: Hub) -> bool:
     if await measure(hub):
         return True
@@ -103,6 +114,7 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
     "certify": _certify,
     "effect": _effect,
     "probe": _probe,
+    "tally": _tally,
     "measure": _measure,
     "sweep": sweep,
 }

@@ -39,6 +39,7 @@ PARTS = {
     "fill": "count",
     "incidents": "propose",
     "resolve": "resolve",
+    "tally": "start",
     "measure": "start",
     "buffers": "start",
     "sweep": "start",

@@ -32,6 +32,7 @@ from core.usecases.pull_orders import next_pull, pull_orders
 from core.usecases.push_stock import next_push, push_stock
 from core.usecases.reconcile import next_reconcile, reconcile
 from core.usecases.relevel import SLICE, relevel
+from core.usecases.tally_sales import tally_sales
 from simulators.plain import PlainShop
 
 TICK = timedelta(seconds=10)  # how often the hub looks for work
@@ -119,6 +120,8 @@ class Day:
         if self.clock() >= self.fill_at:
             await fill_shortages(self.hub)
             self.fill_at = self.clock() + FILL_EVERY
+        if sold := await tally_sales(self.hub):
+            await hold_back(self.hub, sold)
         if self.clock() >= self.measure_at:
             while await measure(self.hub):
                 pass

@@ -23,7 +23,7 @@ from core.rules.stock import CROSSING, Level, after_own_count
 
 NOTICED_S = 0.1  # from an order's arrival to its listings levelled anew: drain and relevel
 CROSSING_S = CROSSING.total_seconds()
-MEASURE_EVERY_S = 120.0  # as the hub's jobs do
+MEASURE_EVERY_S = 10.0  # as the hub's jobs tally sales
 FORGOTTEN_S = 1200.0  # attempts older than any order still on its way are forgotten
 
 Then = Callable[..., object]

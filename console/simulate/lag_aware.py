@@ -14,15 +14,14 @@ from math import log
 from console.simulate.books import EPOCH, Item, Listing
 from console.simulate.channels import Channel
 from core.rules.buffers import Outlet, limit_per_sell_out, smallest_buffers
-from core.rules.demand import HALF_LIVES, Tally, Velocity, fastest
+from core.rules.demand import HALF_LIVES, Tally, Velocity, fastest, parts
 from core.rules.lags import LagModel
 from core.rules.stock import desired_level
+from core.usecases.tally_sales import SETTLED
 
 LIMIT = 1.0  # units oversold in 10,000 orders that the merchant bears
 AGAIN_S = 1800.0  # what sells nothing any more is looked at again after so long
-SETTLED_S = 120.0  # a sale is measured when it has been known for so long, as in the hub
 LEARN = 20  # lags are read anew when so many times as many have been measured
-USUAL = 60.0  # orders of a SKU that say as much about where it sells as what all SKUs together say
 # Rounded are rates, parts of a channel and limits: to powers of these.
 RATE, PART, LIMITS = 2.0, 2.0, 4.0
 SLOW = 0.02  # units an hour; slower is as slow
@@ -62,7 +61,7 @@ class LagAware:
             for item, buffers in self.buffers.items()
             if any(buffers) and self.looked_at[item] <= now - AGAIN_S
         }
-        while self.sales and self.sales[0][0] <= now - SETTLED_S:
+        while self.sales and self.sales[0][0] <= now - SETTLED.total_seconds():
             _, item, quantity, sold = self.sales.popleft()
             sold_at = EPOCH + timedelta(seconds=sold)
             tallies = self.tallies.get(item) or tuple(
@@ -88,15 +87,13 @@ class LagAware:
         rate = round(log(max(SLOW, pace.units_per_hour) / SLOW, RATE))
         seen, limit = round(log(pace.seen + 1, LIMITS)), round(log(orders, LIMITS))
         whole = sum(self.orders)
-        usual = [USUAL * orders / whole for orders in self.orders]
-        here = [listing.heard + part for listing, part in zip(item.listings, usual, strict=True)]
-        parts = tuple(
-            round(log(mine / part * USUAL / sum(here), PART)) for mine, part in zip(here, usual, strict=True)
-        )
-        key = (rate, seen, limit, parts)
+        usual = [orders / whole for orders in self.orders]
+        here = parts([listing.heard for listing in item.listings], usual)
+        more_here = tuple(round(log(mine / part, PART)) for mine, part in zip(here, usual, strict=True))
+        key = (rate, seen, limit, more_here)
         found = self.known.get(key)
         if found is None:
-            shares = [part * PART**more for part, more in zip(usual, parts, strict=True)]
+            shares = [part * PART**more for part, more in zip(usual, more_here, strict=True)]
             velocities = [
                 Velocity(SLOW * RATE**rate * share / sum(shares), pace.dispersion, LIMITS**seen)
                 for share in shares

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from console.simulate.books import EPOCH, Item, Listing
 from console.simulate.channels import Channel
-from core.rules.levelling import pace_now
+from core.rules.levelling import weight_now
 from core.rules.offers import ListingRule, Mode, offer
 from core.rules.quotas import BLIND, QuotaLevel, grant
 
@@ -50,7 +50,7 @@ class Ruled:
                 QuotaLevel(
                     listing.channel,
                     listing.possible,
-                    1 + pace_now(listing.pace, listing.pace_at, at),
+                    weight_now(listing.pace, listing.pace_at, at),
                     limit,
                     shows=(listing.level.predicted or 0) + listing.level.unseen,
                     blind=self.blind[listing.channel],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import exp, inf, log
 
-HALF_LIVES = (timedelta(hours=1), timedelta(hours=24))  # a burst is believed at once, a quiet night is not
+# A burst is believed at once, a quiet night is not.
+HALF_LIVES = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=24))
+
+USUAL = 60.0  # orders of a variant that say as much about where it sells as what all variants together say
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,36 @@ class Tally:
         return Velocity(
             tally.units / hours, max(1.0, tally.squares / tally.units) if tally.units else 1.0, tally.orders
         )
+
+
+def together(tallies: Iterable[Tally]) -> list[Tally]:
+    """What several listings sold as if one had, one tally for each half-life, the shortest first."""
+    found: dict[timedelta, Tally] = {}
+    for tally in sorted(tallies, key=lambda tally: tally.half_life):
+        other = found.get(tally.half_life)
+        found[tally.half_life] = tally if other is None else _sum(tally, other)
+    return list(found.values())
+
+
+def parts(heard: Sequence[float], usual: Sequence[float]) -> list[float]:
+    """Which part of a variant's sales each of its outlets makes: by the orders *heard* of there, and by the *usual* part
+    that outlet has in everything, which says as much as `USUAL` orders. In a burst slow news tells nothing of it.
+    """
+    whole = sum(usual)
+    counted = [mine + USUAL * part / whole for mine, part in zip(heard, usual, strict=True)]
+    return [one / sum(counted) for one in counted]
+
+
+def _sum(one: Tally, other: Tally) -> Tally:
+    at = max(one.at, other.at)
+    one, other = one.aged(at), other.aged(at)
+    return replace(
+        one,
+        since=min(one.since, other.since),
+        units=one.units + other.units,
+        orders=one.orders + other.orders,
+        squares=one.squares + other.squares,
+    )
 
 
 def fastest(velocities: Iterable[Velocity]) -> Velocity:

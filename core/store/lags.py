@@ -17,14 +17,16 @@ TallyKey = tuple[int, int, timedelta]  # connection, variant, half-life
 
 
 async def lock_progress(tx: Connection, merchant_id: int, now: datetime) -> Row | None:
-    """entry_id, since: how far sales of a merchant are measured; None while somebody else is at it."""
+    """entry_id, tallied_id, since: how far a merchant's sales are measured and counted, and since when; None while somebody
+    else is at it.
+    """
     await tx.execute(
         "INSERT INTO measured_until (merchant_id, entry_id, since) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING",
         merchant_id,
         now,
     )
     return await tx.fetchrow(
-        "SELECT entry_id, since FROM measured_until WHERE merchant_id = $1 FOR UPDATE SKIP LOCKED",
+        "SELECT entry_id, tallied_id, since FROM measured_until WHERE merchant_id = $1 FOR UPDATE SKIP LOCKED",
         merchant_id,
     )
 
@@ -39,6 +41,34 @@ async def measured_since(tx: Connection, merchant_id: int) -> datetime | None:
 
 async def move_progress(tx: Connection, merchant_id: int, entry_id: int) -> None:
     await tx.execute("UPDATE measured_until SET entry_id = $2 WHERE merchant_id = $1", merchant_id, entry_id)
+
+
+async def move_tallied(tx: Connection, merchant_id: int, entry_id: int) -> None:
+    await tx.execute(
+        "UPDATE measured_until SET tallied_id = $2 WHERE merchant_id = $1", merchant_id, entry_id
+    )
+
+
+async def with_news(tx: Connection, merchants: Sequence[int]) -> list[int]:
+    """Those of *merchants* whose ledger goes on after what is counted."""
+    rows = await tx.fetch(
+        """SELECT m.merchant_id FROM unnest($1::bigint[]) AS m (merchant_id) LEFT JOIN measured_until u USING (merchant_id)
+           WHERE EXISTS (SELECT FROM stock_ledger e
+             WHERE e.merchant_id = m.merchant_id AND e.entry_id > coalesce(u.tallied_id, 0)) ORDER BY 1""",
+        merchants,
+    )
+    return [row["merchant_id"] for row in rows]
+
+
+async def last_entry(tx: Connection, merchant_id: int, until: datetime) -> int:
+    """The newest entry of a merchant's ledger that was known by *until*; 0 where there is none."""
+    found: int | None = await tx.fetchval(
+        """SELECT entry_id FROM stock_ledger WHERE merchant_id = $1 AND recorded_at <= $2
+           ORDER BY entry_id DESC LIMIT 1""",
+        merchant_id,
+        until,
+    )
+    return found or 0
 
 
 async def sales_after(
@@ -206,23 +236,36 @@ async def measured_buffers(
     return {row["listing_id"]: row["units"] for row in rows}
 
 
+_AMONG = """(${n}::bigint[] IS NULL OR b.listing_id IN (SELECT listing_id FROM listings
+             WHERE merchant_id = $1 AND variant_id = ANY (${n}::bigint[])))"""
+
+
 async def put_measured_buffers(
-    tx: Connection, merchant_id: int, rows: Sequence[tuple[int, int, float]], now: datetime
+    tx: Connection,
+    merchant_id: int,
+    rows: Sequence[tuple[int, int, float]],
+    now: datetime,
+    among: Iterable[int] | None = None,
 ) -> list[int]:
-    """These (listing, units, expected oversold) are the measured buffers of a merchant, and no others; returns the variants
-    of listings whose buffer changed.
+    """These (listing, units, expected oversold) are the measured buffers of a merchant, or of the variants *among* which
+    was looked, and no others; returns the variants of listings whose buffer changed.
     """
     where = merchant_id, [row[0] for row in rows], [row[1] for row in rows]
+    looked_at = None if among is None else sorted(among)
     changed = await tx.fetch(
-        """SELECT DISTINCT l.variant_id
-           FROM (SELECT * FROM measured_buffers WHERE merchant_id = $1) AS b
+        f"""SELECT DISTINCT l.variant_id
+           FROM (SELECT * FROM measured_buffers b WHERE merchant_id = $1 AND {_AMONG.format(n=4)}) AS b
            FULL JOIN unnest($2::bigint[], $3::int[]) AS r (listing_id, units) USING (listing_id)
            JOIN listings l ON l.merchant_id = $1 AND l.listing_id = coalesce(b.listing_id, r.listing_id)
            WHERE b.units IS DISTINCT FROM r.units AND l.variant_id IS NOT NULL ORDER BY 1""",
         *where,
+        looked_at,
     )
     await tx.execute(
-        "DELETE FROM measured_buffers WHERE merchant_id = $1 AND listing_id <> ALL ($2::bigint[])", *where[:2]
+        f"""DELETE FROM measured_buffers b WHERE merchant_id = $1 AND listing_id <> ALL ($2::bigint[])
+           AND {_AMONG.format(n=3)}""",
+        *where[:2],
+        looked_at,
     )
     await tx.execute(
         """INSERT INTO measured_buffers (merchant_id, listing_id, units, expected_oversold, measured_at)

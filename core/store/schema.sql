@@ -566,7 +566,8 @@ CREATE TABLE velocities (                -- what a connection sells of a variant
 CREATE TABLE measured_until (            -- the last entry of the ledger whose sale was measured
   merchant_id    bigint PRIMARY KEY REFERENCES merchants,
   entry_id       bigint NOT NULL,
-  since          timestamptz NOT NULL
+  since          timestamptz NOT NULL,
+  tallied_id     bigint NOT NULL DEFAULT 0  -- the last one that counts in velocities
 );
 
 CREATE TABLE measured_buffers (          -- what a listing with a limit of oversold units holds back, in units of the variant

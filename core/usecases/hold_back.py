@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,7 +12,7 @@ from functools import lru_cache
 from core.failpoints import reach
 from core.hub import Hub
 from core.rules.buffers import Buffers, Outlet, alike, limit_per_sell_out, smallest_buffers
-from core.rules.demand import HALF_LIVES, Tally, Velocity, fastest
+from core.rules.demand import HALF_LIVES, Tally, Velocity, fastest, parts, together
 from core.rules.lags import LagModel
 from core.store import connections, lags, listing_rules, stock
 from core.store.database import Connection, declare
@@ -47,23 +47,31 @@ def _held(outlets: tuple[Outlet, ...], limit: float) -> Buffers:
     return smallest_buffers(outlets, limit)
 
 
-async def hold_back(hub: Hub) -> int:
-    """Store the buffers of all listings with a limit and have those levelled whose buffer changed; returns how many
-    pools that were.
+async def hold_back(hub: Hub, sold: Mapping[int, Collection[int]] | None = None) -> int:
+    """Store the buffers of all listings with a limit, or only of those of variants just *sold* (merchant -> variants), and
+    have those levelled whose buffer changed; returns how many pools that were.
     """
     now = hub.clock()
     pools: dict[int, list[Pool]] = {}
-    async with hub.database.transaction([]) as tx:
-        merchants = await connections.merchant_ids(tx)
+    merchants = sorted(sold or [])
+    if sold is None:
+        async with hub.database.transaction([]) as tx:
+            merchants = await connections.merchant_ids(tx)
     async with hub.database.transaction(merchants) as tx:
         for merchant_id in merchants:
             said = await listing_rules.rules_about(
                 tx, [merchant_id], await listing_rules.listings_said(tx, merchant_id)
             )
             if any(one.rule.buffer_limit is not None for one in said):
-                variants = await lags.selling(tx, merchant_id, [], MOST, now)
+                variants = (
+                    await lags.selling(tx, merchant_id, [], MOST, now)
+                    if sold is None
+                    else sorted(sold[merchant_id])
+                )
                 found = await pools_of(tx, merchant_id, variants, now)
                 pools[merchant_id] = [pool for pool in found if pool.limit is not None]
+    if sold is not None and not pools:
+        return 0
     # Arithmetic that may take seconds: the rest of the process goes on meanwhile, and no transaction waits.
     rows = await asyncio.to_thread(_work_out, pools)
     async with recorded(hub, "hold_back", [], now) as (tx, about):
@@ -71,7 +79,9 @@ async def hold_back(hub: Hub) -> int:
         changed = {
             (merchant_id, variant_id)
             for merchant_id in merchants
-            for variant_id in await lags.put_measured_buffers(tx, merchant_id, rows.get(merchant_id, []), now)
+            for variant_id in await lags.put_measured_buffers(
+                tx, merchant_id, rows.get(merchant_id, []), now, None if sold is None else sold[merchant_id]
+            )
         }
         if changed:
             await stock.mark_dirty(tx, changed, now, sold=True)
@@ -92,8 +102,9 @@ async def pools_of(tx: Connection, merchant_id: int, variants: Iterable[int], no
         levelled[one.standing.variant_id].append(one)
     models = await lags.lag_models(tx, merchant_id, now)
     tallies = await lags.tallies_of(tx, merchant_id, wanted)
+    shares = await lags.shares_of(tx, merchant_id)
     return [
-        _pool(variant_id, levelled[variant_id], models, tallies, now)
+        _pool(variant_id, levelled[variant_id], models, tallies, shares, now)
         for variant_id in wanted
         if levelled[variant_id]
     ]
@@ -104,31 +115,28 @@ def _pool(
     levelled: Sequence[Levelled],
     models: Mapping[int, tuple[LagModel, LagModel]],
     tallies: Mapping[lags.TallyKey, Tally],
+    shares: Mapping[int, float],
     now: datetime,
 ) -> Pool:
     by_listing = {one.standing.key[2]: one for one in levelled}
-    beside: dict[int, int] = defaultdict(int)  # connection -> listings that share what it sells
-    for one in by_listing.values():
-        beside[one.standing.key[1]] += 1
-    outlets, orders = [], 0.0
-    for one in by_listing.values():
-        connection_id = one.standing.key[1]
-        counted = [
-            tally
-            for half_life in HALF_LIVES
-            if (tally := tallies.get((connection_id, variant_id, half_life)))
-        ]
-        share = 1 / beside[connection_id]
-        speed = fastest(tally.velocity(now) for tally in counted) if counted else Velocity(0.0)
+    at = [one.standing.key[1] for one in by_listing.values()]  # the connection of each listing
+    counted = together(tally for (_, sold, _), tally in tallies.items() if sold == variant_id)
+    speed = fastest(tally.velocity(now) for tally in counted) if counted else Velocity(0.0)
+    heard = [
+        _orders(tallies, connection_id, variant_id, now) / at.count(connection_id) for connection_id in at
+    ]
+    rare = min(shares.values(), default=1.0)  # what nothing is known of yet
+    usual = [shares.get(connection_id, rare) / at.count(connection_id) for connection_id in at]
+    outlets = []
+    for connection_id, part in zip(at, parts(heard, usual), strict=True):
         news, publish = models.get(connection_id, _UNSEEN)
         outlets.append(
             Outlet(
-                Velocity(speed.units_per_hour * share, speed.dispersion, speed.seen),
+                Velocity(speed.units_per_hour * part, speed.dispersion, speed.seen),
                 news.assured(),
                 publish.assured(),
             )
         )
-        orders += max((tally.aged(now).orders for tally in counted), default=0.0) * share
     free = max(0, *(one.wish.offer.steps[0].quantity for one in levelled))
     limits = [
         one.standing.rule.buffer_limit
@@ -143,8 +151,16 @@ def _pool(
         tuple(one.standing.rule.buffer or 0 for one in by_listing.values()),
         min(limits, default=None),
         # What is there and what was sold lately: about the same all the while the pool sells out.
-        max(1.0, orders + free),
+        max(1.0, sum(heard) + free),
     )
+
+
+def _orders(
+    tallies: Mapping[lags.TallyKey, Tally], connection_id: int, variant_id: int, now: datetime
+) -> float:
+    """Orders of a variant heard of at a connection, those of days ago counting less."""
+    tally = tallies.get((connection_id, variant_id, HALF_LIVES[-1]))
+    return tally.aged(now).orders if tally else 0.0
 
 
 def _work_out(pools: Mapping[int, Sequence[Pool]]) -> dict[int, list[tuple[int, int, float]]]:

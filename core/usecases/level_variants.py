@@ -9,7 +9,7 @@ from datetime import datetime
 
 from core.rules.demand import HALF_LIVES, Tally
 from core.rules.kits import flatten
-from core.rules.levelling import Goods, Standing, Wish, level_all, pace_now
+from core.rules.levelling import Goods, Standing, Wish, level_all, weight_now
 from core.rules.offers import ListingRule, merge
 from core.rules.quotas import BLIND
 from core.rules.stock import Level
@@ -134,7 +134,7 @@ def _standing(
         units=units,
         rule=rule,
         possible=row["possible"],
-        weight=1 + pace_now(row["pace"], row["pace_at"], now),
+        weight=weight_now(row["pace"], row["pace_at"], now),
         told=outlet.told and row["parked_at"] is None and rule.freeze is None,
         paused=outlet.told and (outlet.paused or row["parked_at"] is not None or rule.freeze is not None),
         shows=None if sells is None else sells + row["unseen"],

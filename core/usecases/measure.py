@@ -1,17 +1,15 @@
-"""Measure: how long news of each sale took, to us and on to the other channels, and how fast each variant sells."""
+"""Measure: how long news of each sale took, to us and on to the other channels."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.failpoints import reach
 from core.hub import Hub
-from core.rules.demand import HALF_LIVES, Tally
 from core.rules.lags import bucket_of
 from core.store import connections, lags
-from core.store.database import Connection, Row, declare
+from core.store.database import Connection, declare
 from core.usecases.run_log import recorded
 
 SLICE = 2000  # sales measured in one transaction
@@ -62,22 +60,9 @@ async def _measure_one(tx: Connection, merchant_id: int, now: datetime) -> int:
             counts[row["connection_id"], "publish", _hour(row["known_at"]), bucket_of(took)] += 1
     if counts:
         await lags.add_lags(tx, merchant_id, counts)
-    await _count_sales(tx, merchant_id, sales, progress["since"])
     await lags.forget_lags(tx, merchant_id, now)
     await lags.move_progress(tx, merchant_id, sales[-1]["entry_id"])
     return len(sales)
-
-
-async def _count_sales(tx: Connection, merchant_id: int, sales: Sequence[Row], since: datetime) -> None:
-    tallies = await lags.tallies_of(tx, merchant_id, {sale["variant_id"] for sale in sales})
-    for sale in sales:
-        # A clock that is ahead of ours sold nothing in our future.
-        sold_at = min(sale["placed_at"] or sale["known_at"], sale["known_at"])
-        for half_life in HALF_LIVES:
-            key = (sale["connection_id"], sale["variant_id"], half_life)
-            tally = tallies.get(key) or Tally(half_life, min(since, sold_at), sold_at)
-            tallies[key] = tally.after(sale["units"], sold_at)
-    await lags.put_tallies(tx, merchant_id, tallies)
 
 
 def _hour(at: datetime) -> datetime:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from usecase_rig import ITEMS, MUG, TEA, Rig, Shop
 
-from core.rules.demand import Velocity, fastest
+from core.rules.demand import HALF_LIVES, Velocity, fastest, together
 from core.rules.lags import LagModel
 from core.rules.offers import ListingRule
 from core.store import lags, listing_rules
@@ -19,6 +19,7 @@ from core.usecases.hold_back import hold_back, pools_of
 from core.usecases.level_variants import level_variants
 from core.usecases.measure import measure
 from core.usecases.relevel import relevel
+from core.usecases.tally_sales import SETTLED, tally_sales
 from jobs.work import Worker
 
 
@@ -82,10 +83,12 @@ async def test_a_sale_is_measured_once(rig: Rig) -> None:
     await sold(rig, 1, rig.second, known_after=40, told_after=5)
     rig.clock.forward(minutes=3)
     await measure(rig.hub)
+    assert await tally_sales(rig.hub) == {rig.merchant_id: {await variant(rig)}}
     before = await rig.admin.fetch("SELECT * FROM lags ORDER BY connection_id")
     speed = await rig.admin.fetch("SELECT * FROM velocities ORDER BY half_life")
 
     await measure(rig.hub)
+    assert await tally_sales(rig.hub) == {}
 
     assert await rig.admin.fetch("SELECT * FROM lags ORDER BY connection_id") == before
     assert await rig.admin.fetch("SELECT * FROM velocities ORDER BY half_life") == speed
@@ -132,9 +135,10 @@ async def test_what_came_after_days_is_no_news_but_was_sold(rig: Rig) -> None:
     rig.clock.forward(minutes=3)
 
     await measure(rig.hub)
+    await tally_sales(rig.hub)
 
     assert rig.second not in await models(rig)
-    assert await rig.admin.fetchval("SELECT count(*) FROM velocities") == 2
+    assert await rig.admin.fetchval("SELECT count(*) FROM velocities") == len(HALF_LIVES)
 
 
 async def test_velocity_is_what_was_sold_at_each_shop(rig: Rig) -> None:
@@ -142,7 +146,7 @@ async def test_velocity_is_what_was_sold_at_each_shop(rig: Rig) -> None:
         await sold(rig, number, rig.second, known_after=60, units=2)
     rig.clock.forward(minutes=3)
 
-    await measure(rig.hub)
+    await tally_sales(rig.hub)
 
     async with rig.hub.database.transaction([rig.merchant_id]) as tx:
         tallies = await lags.tallies_of(tx, rig.merchant_id, [await variant(rig)])
@@ -150,6 +154,44 @@ async def test_velocity_is_what_was_sold_at_each_shop(rig: Rig) -> None:
     speed = fastest(tally.velocity(rig.clock()) for tally in tallies.values())
     assert speed.units_per_hour == pytest.approx(20 / (13 / 60), rel=0.15)
     assert speed.dispersion == pytest.approx(2)
+
+
+async def test_a_burst_counts_seconds_after_its_orders_are_known(rig: Rig) -> None:
+    await busy(rig)
+    for number in range(31, 41):
+        await sold(rig, number, rig.second, known_after=2)
+
+    rig.clock.forward(seconds=SETTLED.total_seconds())
+    assert await tally_sales(rig.hub) == {rig.merchant_id: {await variant(rig)}}
+
+    async with rig.hub.database.transaction([rig.merchant_id]) as tx:
+        tallies = await lags.tallies_of(tx, rig.merchant_id, [await variant(rig)])
+    burst, *longer = (tally.velocity(rig.clock()).units_per_hour for tally in together(tallies.values()))
+    assert burst > max(longer)
+
+
+async def test_what_is_no_sale_is_looked_through_once(rig: Rig) -> None:
+    rig.clock.forward(minutes=1)
+
+    assert await tally_sales(rig.hub) == {}
+
+    counted = "SELECT tallied_id = (SELECT max(entry_id) FROM stock_ledger) FROM measured_until"
+    assert await rig.admin.fetchval(counted)
+    await sold(rig, 1, rig.second, known_after=2)
+    rig.clock.forward(minutes=1)
+    assert await tally_sales(rig.hub) == {rig.merchant_id: {await variant(rig)}}
+
+
+async def test_a_sale_that_makes_a_buffer_grow_leaves_those_of_other_variants(rig: Rig) -> None:
+    await busy(rig)
+    await limit(rig, Scope(), ListingRule(buffer_limit=2))
+    await hold_back(rig.hub)
+    before = await rig.admin.fetch("SELECT listing_id, units FROM measured_buffers ORDER BY 1")
+
+    assert await hold_back(rig.hub, {rig.merchant_id: {await variant(rig) + 1}}) == 0
+    assert await rig.admin.fetch("SELECT listing_id, units FROM measured_buffers ORDER BY 1") == before
+
+    assert await hold_back(rig.hub, {rig.merchant_id: {await variant(rig)}}) == 1
 
 
 async def limit(rig: Rig, scope: Scope, rule: ListingRule) -> None:
@@ -162,6 +204,8 @@ async def busy(rig: Rig) -> None:
         await sold(rig, number, (rig.first, rig.second)[number % 2], known_after=60)
     rig.clock.forward(minutes=3)
     while await measure(rig.hub):
+        pass
+    while await tally_sales(rig.hub):
         pass
 
 
@@ -234,8 +278,10 @@ async def test_a_worker_measures_and_holds_back_without_being_rung_for(rig: Rig)
     await limit(rig, Scope(), ListingRule(buffer_limit=2))
     worker = Worker(rig.hub)
 
-    assert "measure" in worker.due()
+    assert {"tally", "measure"} <= {*worker.due()}
     await worker.spell("measure")
+    assert await rig.admin.fetchval("SELECT count(*) FROM measured_buffers WHERE units > 0") == 0
+    await worker.spell("tally")
 
-    assert "measure" not in worker.due()
+    assert {"tally", "measure"}.isdisjoint(worker.due())
     assert await rig.admin.fetchval("SELECT count(*) FROM measured_buffers WHERE units > 0") == 1

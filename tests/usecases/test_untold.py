@@ -14,7 +14,7 @@ from offers_rig import ITEMS, MUG, Bench, Market
 from core.flow import Response, encode
 from core.usecases.explain_listing import explain_listing
 from core.usecases.link_account import link_account
-from core.usecases.measure import measure
+from core.usecases.tally_sales import tally_sales
 
 
 @dataclass
@@ -50,7 +50,7 @@ async def bench(fresh: str, make_hub: Callable[..., Any], clock: Any, doors: Doo
     await made.open_shops(["one", "two"])
     await made.counted(mug=20)
     await made.settle()
-    await measure(made.hub)
+    await tally_sales(made.hub)
     doors.closed.add("mia-one.example")
     yield made
     assert await made.violations() == {}
