@@ -80,3 +80,68 @@ def show_end(found: dict[str, Any]) -> None:
     )
     click.echo(f"load by {found['load']}, on the same cores; bodies of {found['body_bytes']} bytes")
     click.echo(f"{found['machine']}, {found['at']}")
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Of all in turn.")
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5, 3_600), help="For each load.")
+@click.option("--merchants", default=1, show_default=True, type=click.IntRange(1, 1_000), help="Three shops each.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 16), help="Of web and of worker.")
+@click.option("--hot", is_flag=True, help="Also with one SKU in every order.")
+@click.option("--without-typical", is_flag=True, help="Not beside FastAPI and Celery, which need a package index once.")
+@click.option("--json", "as_json", is_flag=True)
+def loop(
+    rounds: int, seconds: float, merchants: int, processes: int, hot: bool, without_typical: bool, as_json: bool
+) -> int:
+    """From a webhook of one shop until two other shops show what is left, beside a bare HMAC echo and what a typical
+    team writes (FastAPI, Celery, SQLAlchemy).
+
+    Ends with 1 only if an order was lost or doubled, or a unit oversold.
+    """
+    from console.bench.loop import Ask, bench_loop
+    from console.cli.demo import Progressing
+
+    ask = Ask(rounds, seconds, merchants, processes, hot=hot, typical=not without_typical)
+    with Progressing() as tell:
+        found = run(bench_loop(ask, tell))
+    if as_json:
+        print_json(found)
+    else:
+        show_loop(found)
+    books = found["books"]
+    return 1 if any((found["lost"], found["unexplained"], found["oversold"], books["doubled"], books["violations"])) else 0
+
+
+def show_loop(found: dict[str, Any]) -> None:
+    """The table, the gates, and what the figures hold for."""
+    echo = max(1.0, found["echo_per_s"])
+
+    def row(what: str, per_s: float | None, **more: Any) -> dict[str, Any]:
+        return {"what": what, "per s": per_s, "of the echo": per_s and round(per_s / echo, 3), **more}
+
+    rows = [
+        row("bare echo with HMAC", found["echo_per_s"]),
+        row(
+            "fairway: order stored, reserved, two shops told",
+            found["orders_per_s"],
+            **{
+                "p50 ms": found["p50_ms"],
+                "p99 ms": found["p99_ms"],
+                "CPU us": found["cpu_us_per_order"],
+                "bytes": found["bytes_per_order"],
+                "calls": found["push_calls_per_order"],
+                "MB": found["memory_mb"],
+            },
+        ),
+        row("the same, one SKU in every order", found["hot_per_s"]),
+        row("typical receiver, under load", found["typical_per_s"]),
+        row("typical receiver, its backlog alone", found["typical_drain_per_s"]),
+    ]
+    shown = [one for one in rows if one["per s"] is not None]
+    print_table(shown, ("what", "per s", "of the echo", "p50 ms", "p99 ms", "CPU us", "bytes", "calls", "MB"), empty="")
+    books = found["books"]
+    click.echo(
+        f"{found['acknowledged']} acknowledged, {books['orders']} orders, {found['lost']} lost, {books['doubled']} doubled, "
+        f"{found['oversold']} units oversold, {books['wrong_levels']} counts wrong at shops, {found['refused']} refused"
+    )
+    show_end(found)

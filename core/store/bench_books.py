@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from core.store.database import Connection
 
@@ -49,12 +48,12 @@ async def legible(tx: Connection, words: bytes) -> int:
     return found
 
 
-async def books(tx: Connection, topic: str) -> dict[str, Any]:
-    """Of the deliveries of *topic*: how many there are, orders of theirs, orders that two deliveries have or that have no
-    reservation to the unit, units below zero, what waits for a person.
+async def books(tx: Connection) -> dict[str, int]:
+    """Deliveries that were sent, orders, orders there are twice; units sold, units held for them, units the shelves know as
+    promised, units short, units promised that are not there; what waits for a person.
     """
     row = await tx.fetchrow(
-        """SELECT (SELECT count(*) FROM deliveries WHERE via = 'webhook' AND topic = $1) AS deliveries,
+        """SELECT (SELECT count(*) FROM deliveries WHERE via = 'webhook') AS deliveries,
              (SELECT count(*) FROM orders) AS orders,
              (SELECT count(*) - count(DISTINCT (merchant_id, connection_id, channel_order_id)) FROM orders) AS doubled,
              (SELECT coalesce(sum(quantity), 0) FROM order_lines)::bigint AS units,
@@ -62,23 +61,22 @@ async def books(tx: Connection, topic: str) -> dict[str, Any]:
              (SELECT coalesce(sum(reserved), 0) FROM stock)::bigint AS reserved,
              (SELECT coalesce(sum(quantity), 0) FROM shortages)::bigint AS short,
              (SELECT coalesce(sum(greatest(reserved - on_hand, 0)), 0) FROM stock)::bigint AS oversold,
-             (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked""",
-        topic,
+             (SELECT count(*) FROM parked WHERE resolved_at IS NULL) AS parked"""
     )
     return dict(row or {})
 
 
-async def lag_ms(tx: Connection, share: float) -> float | None:
-    """Milliseconds from the commit of a delivery to the commit of its order that *share* of the newest 20,000 stay
-    within. None without `track_commit_timestamp`.
+async def lag_ms(tx: Connection, since: datetime, share: float) -> float | None:
+    """Milliseconds from the commit of a delivery to the commit of its order that *share* of those received *since* stay
+    within. None without `track_commit_timestamp`, and of nothing.
     """
     if not await tx.fetchval("SELECT current_setting('track_commit_timestamp')::boolean"):
         return None
     found: float | None = await tx.fetchval(
-        """SELECT percentile_cont($1) WITHIN GROUP (ORDER BY took) FROM (
-             SELECT extract(epoch FROM pg_xact_commit_timestamp(o.xmin) - pg_xact_commit_timestamp(d.xmin)) * 1000 AS took
-             FROM (SELECT xmin, merchant_id, delivery_id FROM orders ORDER BY merchant_id, order_id DESC LIMIT 20000) o
-             JOIN deliveries d USING (merchant_id, delivery_id)) AS lags""",
+        """SELECT percentile_cont($2) WITHIN GROUP (ORDER BY extract(epoch FROM
+             pg_xact_commit_timestamp(o.xmin) - pg_xact_commit_timestamp(d.xmin))::double precision * 1000)
+           FROM deliveries d JOIN orders o USING (merchant_id, delivery_id) WHERE d.received_at >= $1""",
+        since,
         share,
     )
     return found
@@ -93,11 +91,11 @@ async def free_by_sku(tx: Connection) -> dict[tuple[int, str], int]:
     return {(row["merchant_id"], row["sku"]): row["free"] for row in rows}
 
 
-async def unlevelled(tx: Connection, merchants: Sequence[int]) -> int:
-    """Listings of *merchants* that no channel has confirmed yet as they should be, and variants to be levelled."""
-    found: int = await tx.fetchval(
-        """SELECT (SELECT count(*) FROM listing_levels WHERE pending AND merchant_id = ANY ($1::bigint[]))
-             + (SELECT count(*) FROM dirty WHERE merchant_id = ANY ($1::bigint[]))""",
-        list(merchants),
+async def settled(tx: Connection) -> bool:
+    """Whether every delivery is applied, and every level made and confirmed by its channel."""
+    return bool(
+        await tx.fetchval(
+            """SELECT NOT EXISTS (SELECT FROM todo) AND NOT EXISTS (SELECT FROM dirty)
+                 AND NOT EXISTS (SELECT FROM listing_levels WHERE pending)"""
+        )
     )
-    return found
