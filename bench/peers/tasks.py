@@ -82,7 +82,9 @@ def shop_of(token: str) -> tuple[int, int, tuple[Target, ...]]:
         ).all()
         targets = []
         for other in others:
-            found = session.execute(select(Listing.sku, Listing.product_id).where(Listing.shop_id == other.id))
+            found = session.execute(
+                select(Listing.sku, Listing.product_id).where(Listing.shop_id == other.id)
+            )
             auth = (other.consumer_key, other.consumer_secret)
             targets.append(Target(other.url, auth, dict(found.tuples().all())))
         return shop.id, shop.merchant_id, tuple(targets)
@@ -134,7 +136,9 @@ def push(shop: Target, levels: dict[str, int]) -> None:
     """Tell a shop its new counts: all of an order's SKUs in one call."""
     answer = http().post(
         f"{shop.url}/wp-json/wc/v3/products/batch",
-        json={"update": [{"id": shop.products[sku], "stock_quantity": max(0, n)} for sku, n in levels.items()]},
+        json={
+            "update": [{"id": shop.products[sku], "stock_quantity": max(0, n)} for sku, n in levels.items()]
+        },
         auth=shop.auth,
         headers={"X-Forwarded-Proto": "https"},  # the simulated shops take keys only as if behind TLS
         timeout=CALL_S,

@@ -38,7 +38,9 @@ def main() -> None:
     listener.bind(("127.0.0.1", 0))
     listener.listen(1024)
     print("http://{}:{}".format(*listener.getsockname()), flush=True)
-    uvicorn.run(api, fd=listener.fileno(), loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    uvicorn.run(
+        api, fd=listener.fileno(), loop="uvloop", http="httptools", access_log=False, log_level="warning"
+    )
 
 
 if __name__ == "__main__":

@@ -278,10 +278,16 @@ def _answer(bench: Bench, found: Found, books: dict[str, int]) -> dict[str, Any]
         against(found.typical),
         against(found.drains),
     )
-    cpu = {name: middle([one.cpu_us(name) for one in hub]) for name in ("web", "worker", "postgres", "valkey")}
+    cpu = {
+        name: middle([one.cpu_us(name) for one in hub]) for name in ("web", "worker", "postgres", "valkey")
+    }
     p99 = middle([one.loaded.p99_ms for one in hub])
     calls = middle([one.calls / max(1, one.loaded.accepted) for one in hub])
-    hot = middle([mine.per_s / other.per_s for mine, other in zip(found.hot, hub, strict=False)]) if found.hot else None
+    hot = (
+        middle([mine.per_s / other.per_s for mine, other in zip(found.hot, hub, strict=False)])
+        if found.hot
+        else None
+    )
     paced_p99 = found.paced.p99_ms if found.paced else None
     cpu_all, memory = rounded(sum(cpu.values())), rounded(sum(found.memory.values()))
     gates = [
@@ -310,7 +316,9 @@ def _answer(bench: Bench, found: Found, books: dict[str, int]) -> dict[str, Any]
         "intake_per_s": middle([one.loaded.per_s for one in hub]),
         "cpu_us_per_order": cpu_all,
         "cpu_us": cpu,
-        "bytes_per_order": round(sum(one.grown for one in hub) / max(1, sum(one.loaded.accepted for one in hub))),
+        "bytes_per_order": round(
+            sum(one.grown for one in hub) / max(1, sum(one.loaded.accepted for one in hub))
+        ),
         "push_calls_per_order": calls,
         "p50_ms": middle([one.loaded.p50_ms for one in hub]),
         "p99_ms": p99,
@@ -328,7 +336,11 @@ def _answer(bench: Bench, found: Found, books: dict[str, int]) -> dict[str, Any]
         "unanswered": unsure,
         "books": books,
         "each_round": [
-            {"orders_per_s": round(one.per_s), "intake_per_s": round(one.loaded.per_s), "seconds": round(one.seconds, 2)}
+            {
+                "orders_per_s": round(one.per_s),
+                "intake_per_s": round(one.loaded.per_s),
+                "seconds": round(one.seconds, 2),
+            }
             for one in hub
         ],
         "rounds": ask.rounds,

@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import asyncpg
@@ -46,7 +47,8 @@ class Peer:
 
     async def waiting(self) -> int:
         """How many tasks wait in the queue; what the worker has fetched already does not."""
-        return int(await self.queue.llen("celery"))
+        found: Any = self.queue.llen("celery")  # typed for both of the client's faces
+        return int(await found)
 
     async def forget(self) -> None:
         """Drop what waits, so that it disturbs nobody else's round."""
@@ -92,14 +94,14 @@ async def _fill(database: asyncpg.Connection, shops: Shops) -> None:
     await database.copy_records_to_table(
         "shops",
         columns=("id", "merchant_id", "token", "url", "consumer_key", "consumer_secret"),
-        records=[
-            (shop.number, shop.merchant, shop.token, shop.url, KEY, KEY_SECRET) for shop in shops.every
-        ],
+        records=[(shop.number, shop.merchant, shop.token, shop.url, KEY, KEY_SECRET) for shop in shops.every],
     )
     await database.copy_records_to_table(
         "listings",
         columns=("shop_id", "sku", "product_id"),
-        records=[(shop.number, sku, number) for shop in shops.every for sku, number in shop.products().items()],
+        records=[
+            (shop.number, sku, number) for shop in shops.every for sku, number in shop.products().items()
+        ],
     )
     await database.copy_records_to_table(
         "stock",
@@ -142,14 +144,28 @@ def _make(home: Path, made: Path, python: Path, lock: Path) -> None:
     uv = shutil.which("uv") or (str(kept) if kept else None)
     if uv:
         _call(uv, "venv", "--quiet", "--python", sys.executable, str(made))
-        _call(uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "--requirement", str(lock))
+        _call(
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            str(python),
+            "--require-hashes",
+            "--requirement",
+            str(lock),
+        )
     else:
         _call(sys.executable, "-m", "venv", str(made))
         _call(str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(lock))
 
 
 def _call(*words: str) -> None:
-    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    }
     subprocess.run(  # noqa: S603 - our own words
         words,
         env=clean,

@@ -55,7 +55,11 @@ class Shop:
 
     def calls(self) -> int:
         """Calls about products: reading what is shown, and writing it."""
-        return sum(count for name, count in self.simulator.books.calls.items() if name.split(" ")[1].startswith("products"))
+        return sum(
+            count
+            for name, count in self.simulator.books.calls.items()
+            if name.split(" ")[1].startswith("products")
+        )
 
 
 @dataclass(slots=True)
@@ -94,7 +98,7 @@ class Shops:
 async def open_shops(merchants: int, skus: int, now: Callable[[], datetime]) -> AsyncIterator[Shops]:
     """Run three shops for each of *merchants* during the block, with the same *skus* SKUs, `SKU-0` and so on."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard > soft else soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
     supply = {f"SKU-{number}": FULL for number in range(skus)}
     courier = Courier(random.Random(1))  # noqa: S311 - it carries nothing: these shops have no subscribers
     every: list[Shop] = []
@@ -141,7 +145,9 @@ async def link(hub: Hub, shops: Shops) -> None:
     shops.merchant_ids = list(await asyncio.gather(*(one(merchant) for merchant in shops.merchants)))
     end = time.monotonic() + PATIENCE_S
     for merchant_id in shops.merchant_ids:
-        mine = [shop.connection_id for shop in shops.every if shops.merchant_ids[shop.merchant] == merchant_id]
+        mine = [
+            shop.connection_id for shop in shops.every if shops.merchant_ids[shop.merchant] == merchant_id
+        ]
         while True:
             async with hub.database.transaction([merchant_id]) as tx:
                 if await demo_books.cataloged(tx, mine, len(shops.supply)):

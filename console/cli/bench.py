@@ -15,7 +15,11 @@ from console.cli.table import Table
 # name -> (module, function, one line for --help)
 BENCHES = {
     "intake": ("bench_loads", "intake", "Webhooks stored for good, beside a bare echo and one INSERT each."),
-    "loop": ("bench_loads", "loop", "From a webhook until two other shops show what is left, beside a typical team's."),
+    "loop": (
+        "bench_loads",
+        "loop",
+        "From a webhook until two other shops show what is left, beside a typical team's.",
+    ),
     "drain": ("bench", "drain", "Stored deliveries that become orders, with stock reserved."),
 }
 

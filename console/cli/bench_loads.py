@@ -84,14 +84,28 @@ def show_end(found: dict[str, Any]) -> None:
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Of all in turn.")
-@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5, 3_600), help="For each load.")
-@click.option("--merchants", default=1, show_default=True, type=click.IntRange(1, 1_000), help="Three shops each.")
-@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 16), help="Of web and of worker.")
+@click.option(
+    "--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5, 3_600), help="For each load."
+)
+@click.option(
+    "--merchants", default=1, show_default=True, type=click.IntRange(1, 1_000), help="Three shops each."
+)
+@click.option(
+    "--processes", default=1, show_default=True, type=click.IntRange(1, 16), help="Of web and of worker."
+)
 @click.option("--hot", is_flag=True, help="Also with one SKU in every order.")
-@click.option("--without-typical", is_flag=True, help="Not beside FastAPI and Celery, which need a package index once.")
+@click.option(
+    "--without-typical", is_flag=True, help="Not beside FastAPI and Celery, which need a package index once."
+)
 @click.option("--json", "as_json", is_flag=True)
 def loop(
-    rounds: int, seconds: float, merchants: int, processes: int, hot: bool, without_typical: bool, as_json: bool
+    rounds: int,
+    seconds: float,
+    merchants: int,
+    processes: int,
+    hot: bool,
+    without_typical: bool,
+    as_json: bool,
 ) -> int:
     """From a webhook of one shop until two other shops show what is left, beside a bare HMAC echo and what a typical
     team writes (FastAPI, Celery, SQLAlchemy).
@@ -109,7 +123,13 @@ def loop(
     else:
         show_loop(found)
     books = found["books"]
-    return 1 if any((found["lost"], found["unexplained"], found["oversold"], books["doubled"], books["violations"])) else 0
+    return (
+        1
+        if any(
+            (found["lost"], found["unexplained"], found["oversold"], books["doubled"], books["violations"])
+        )
+        else 0
+    )
 
 
 def show_loop(found: dict[str, Any]) -> None:
@@ -138,7 +158,11 @@ def show_loop(found: dict[str, Any]) -> None:
         row("typical receiver, its backlog alone", found["typical_drain_per_s"]),
     ]
     shown = [one for one in rows if one["per s"] is not None]
-    print_table(shown, ("what", "per s", "of the echo", "p50 ms", "p99 ms", "CPU us", "bytes", "calls", "MB"), empty="")
+    print_table(
+        shown,
+        ("what", "per s", "of the echo", "p50 ms", "p99 ms", "CPU us", "bytes", "calls", "MB"),
+        empty="",
+    )
     books = found["books"]
     click.echo(
         f"{found['acknowledged']} acknowledged, {books['orders']} orders, {found['lost']} lost, {books['doubled']} doubled, "
