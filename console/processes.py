@@ -69,14 +69,15 @@ class Process:
         return self.child is not None and self.child.returncode is not None
 
     def send(self, what: signal.Signals) -> None:
-        """Send the running process a signal, if one is running."""
+        """Send the running process and its children a signal, if one is running."""
         if self.child is not None and not self.ended:
-            self.child.send_signal(what)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.child.pid, what)
 
     async def crash(self) -> None:
         """End the process as a crash would, and start another."""
         if self.child is not None and not self.ended:
-            self.child.kill()
+            self.send(signal.SIGKILL)
             await self.child.wait()
         await self.start()
 
@@ -88,7 +89,7 @@ class Process:
             async with asyncio.timeout(STOP_S):
                 await self.child.wait()
         except TimeoutError:
-            self.child.kill()
+            self.send(signal.SIGKILL)
             await self.child.wait()
 
 
@@ -128,14 +129,19 @@ async def keep_running(processes: Iterable[Process], say: Callable[[str], None])
 
 
 def die_with_parent() -> None:
-    """Make this process end when the one that started it does, however it ends (Linux)."""
+    """Make this process stop when the one that started it ends, however it ends (Linux)."""
+    if parent := os.environ.get("FAIRWAY_PARENT"):
+        die_with(int(parent), signal.SIGTERM)
+
+
+def die_with(parent: int, how: signal.Signals) -> None:
+    """Have this process sent *how* when its *parent* ends (Linux)."""
     import ctypes  # noqa: PLC0415 - only child processes need it
 
-    parent = os.environ.get("FAIRWAY_PARENT")
-    if parent is None or sys.platform != "linux":
+    if sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(1, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != int(parent):
+    ctypes.CDLL(None).prctl(1, int(how), 0, 0, 0)
+    if os.getppid() != parent:
         raise SystemExit(0)
 
 

@@ -47,7 +47,7 @@ class Account:
 
 @dataclass(slots=True)
 class Hub:
-    """One process's open things. Make it with `open_hub`."""
+    """One process's open things. Make it with `open_hub`. *holder* is its name in what it claims, 0 for none."""
 
     settings: Settings
     database: Database
@@ -56,6 +56,7 @@ class Hub:
     wake: Wake
     send: Send
     meter: Meter
+    holder: int = 0
     wall: Clock = wall_clock  # this machine's own clock: for saying that it is wrong, and nothing else
     _accounts: dict[tuple[int, int], tuple[float, Account]] = field(default_factory=dict)
 
@@ -126,6 +127,7 @@ async def open_hub(
     send: Send | None = None,
     application: str = "fairway-worker",
     pool: int = 6,
+    holder: int = 0,
 ) -> AsyncIterator[Hub]:
     """Open what a process needs and close it at the end. *send* replaces the HTTP client (tests), *clock* the
     database's clock.
@@ -148,6 +150,7 @@ async def open_hub(
                 deadline_s=settings.call_deadline_s,
             ),
             meter=Meter(database, clock or database.clock),
+            holder=holder,
         )
     finally:
         await client.close()

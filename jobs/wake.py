@@ -17,7 +17,8 @@ from core.flow import DecodeError, decode
 
 QUEUE = "fairway:queue"
 RING_S = 0.05  # how long a ring may take before we go on without it
-NAMES = 60  # of jobs of one kind
+NAME_S = 0.1  # rings within so many seconds have one name
+NAMES = 720  # of jobs of one kind: for longer than arq keeps a job of a worker that was killed, which is 70 s
 
 
 def open_redis(url: str) -> ArqRedis:
@@ -72,10 +73,11 @@ def deserialize(raw: bytes) -> dict[str, Any]:
 
 
 class RedisWake:
-    """Rings by enqueueing one arq job per kind and second; a job of that second that waits already is ring enough.
+    """Rings by enqueueing one arq job per kind and tenth of a second; one of that name that waits already is ring enough.
 
     arq keeps the job of a worker that was killed for as long as a job may take, and nothing is enqueued under its name
-    until then. So names change with the seconds, and come again after a minute: that many jobs wait at most.
+    until then: who rings meanwhile is not heard. So names change soon, and come again when that is over; so many jobs wait
+    at most.
     """
 
     def __init__(self, redis: ArqRedis, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -86,6 +88,8 @@ class RedisWake:
     async def ring(self, kind: str) -> None:
         """Ring, and never mind when Redis is away: workers look by themselves, too."""
         try:
-            await self._redis.enqueue_job("work", kind, _job_id=f"work:{kind}:{int(self._seconds()) % NAMES}")
+            await self._redis.enqueue_job(
+                "work", kind, _job_id=f"work:{kind}:{int(self._seconds() / NAME_S) % NAMES}"
+            )
         except (RedisError, OSError, TimeoutError):
             self.missed += 1

@@ -12,10 +12,11 @@ from arq.worker import Worker as ArqWorker
 from arq.worker import func
 
 from core.connector import Connector
-from core.hub import open_hub
+from core.hub import Hub, open_hub
 from core.log import get_log
 from core.settings import Settings
 from core.store.database import RETRYABLE
+from core.usecases.take_over import take_over
 from core.wake import Silent
 from jobs.wake import QUEUE, RedisWake, deserialize, open_redis, serialize
 from jobs.work import KINDS, Worker
@@ -23,16 +24,23 @@ from jobs.work import KINDS, Worker
 # Between two looks while Redis rings for us. arq swallows a ring whose job is just ending: this finds its work.
 RUNG_PAUSE_S = 0.25
 ALONE_PAUSE_S = 0.05  # between two looks without Redis
+AGAIN_S = 0.1  # before what did not end is cancelled again
 
 log = get_log("worker")
 
 
 async def run_worker(
-    settings: Settings, registry: Mapping[str, Connector], *, announce: Callable[[], None]
+    settings: Settings,
+    registry: Mapping[str, Connector],
+    *,
+    announce: Callable[[], None],
+    holder: int = 0,
+    before: int | None = None,
 ) -> None:
     """Work until SIGTERM or SIGINT; the step that is under way then is finished, and no other begins.
 
-    *announce* is called once work can begin.
+    *announce* is called once work can begin. *holder* is this worker's name in what it claims, *before* that of one whose
+    place it takes, and which is dead.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -40,15 +48,33 @@ async def run_worker(
         loop.add_signal_handler(name, stopped.set)
     redis = open_redis(settings.redis_url) if settings.redis_url else None
     bell = _Bell(redis)
-    async with open_hub(settings, registry, wake=RedisWake(redis) if redis else Silent()) as hub:
+    wake = RedisWake(redis) if redis else Silent()
+    async with open_hub(settings, registry, wake=wake, holder=holder) as hub:
+        if before is not None:
+            await _take_over(hub, before)
         worker = Worker(hub, stopped)
         announce()
         listening = asyncio.create_task(bell.listen(worker, stopped))
         await worker.patrol(bell.pause)
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await end(listening)
     if redis:
         await redis.aclose(close_connection_pool=True)
+
+
+async def _take_over(hub: Hub, before: int) -> None:
+    try:
+        await take_over(hub, before)
+    except RETRYABLE as error:  # then its leases end by themselves
+        log.warning(
+            "a dead worker's slices were not given back", extra={"fields": {"error": type(error).__name__}}
+        )
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel *task* until it has ended: a wait for Redis may swallow that, when its answer comes at the same moment."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=AGAIN_S)
 
 
 class _Bell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +69,8 @@ def _struck(world: World, one: Strike) -> Iterator[None]:
                 yield
             finally:
                 if child is not None and child.returncode is None:
-                    child.send_signal(signal.SIGCONT)
+                    with suppress(ProcessLookupError):
+                        os.killpg(child.pid, signal.SIGCONT)
         case "clock":
             assert world.clocks is not None  # noqa: S101 - else the schedule has none of these
             world.clocks.put(one.target, one.amount)

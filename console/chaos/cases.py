@@ -17,6 +17,7 @@ HITS = (1, 2)
 PARTS = {
     "intake": "buy",
     "drain": "buy",
+    "successor": "succeed",
     "relevel": "buy",
     "lease": "buy",
     "call.reading": "pull",

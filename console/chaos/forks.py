@@ -38,6 +38,13 @@ class Fork:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, what)
 
+    def kill_child(self) -> None:
+        """Kill what it has forked itself (Linux)."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        for child in children.read_text("ascii").split() if children.exists() else ():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+
     async def ready(self) -> str:
         """The first line it says; raises `FairwayError` when it ends before or takes too long."""
         async with asyncio.timeout(START_S):

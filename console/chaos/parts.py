@@ -84,6 +84,15 @@ async def start(stand: Stand) -> None:
             await asyncio.sleep(0.02)
 
 
+async def succeed(stand: Stand) -> None:
+    """Workers are killed, and others take their places."""
+    for name in ("worker 1", "worker 2"):
+        came, until = len(visitors(stand.board)), time.monotonic() + START_S
+        while len(visitors(stand.board)) == came and time.monotonic() < until:
+            stand.processes[name].kill_child()  # again: one that never worked has no successor
+            await asyncio.sleep(1.0)
+
+
 async def probe(stand: Stand) -> None:
     for _ in range(2):
         await stand.ring("probe")
@@ -163,6 +172,7 @@ PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "propose": shelf.propose,
     "resolve": shelf.resolve,
     "start": start,
+    "succeed": succeed,
     "probe": probe,
     "link": link,
     "kit": shelf.kit,

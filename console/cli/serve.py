@@ -7,11 +7,19 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from console.cli.show import print_json, run
 from core.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from console.successor import Place
+    from core.connector import Connector
+    from core.settings import Settings
 
 
 @click.command()
@@ -156,24 +164,32 @@ async def _web() -> None:
 
 @click.command()
 def worker() -> None:
-    """Run one worker process with the settings of the environment. Prints "ready" when it works."""
-    run(_worker())
+    """Run one worker process with the settings of the environment. Prints "ready" when it works.
 
-
-async def _worker() -> None:
+    It works in a child of its own. Where a signal ends that (a delivery may crash it, or fill the memory), another takes
+    its place within a fraction of a second.
+    """
     from connectors import discover
-    from console.cli.starting import start_safely
     from console.processes import collect_less_often, die_with_parent
+    from console.successor import take_place
     from core.log import set_up_logging
     from core.settings import read_settings
-    from jobs.worker import run_worker
+    from jobs import worker as _imported  # noqa: F401 - with all that it works with, before there are children
 
     die_with_parent()
-    collect_less_often()
     set_up_logging()
-    settings = read_settings()
-    await start_safely(settings, works=True)
-    await run_worker(settings, discover(), announce=lambda: print("ready", flush=True))
+    settings, registry = read_settings(), discover()
+    collect_less_often()
+    run(_worker(settings, registry, take_place()))
+
+
+async def _worker(settings: Settings, registry: Mapping[str, Connector], place: Place) -> None:
+    from console.cli.starting import start_safely
+    from jobs.worker import run_worker
+
+    if place.before is None:
+        await start_safely(settings, works=True)
+    await run_worker(settings, registry, announce=place.announce, holder=place.holder, before=place.before)
 
 
 @click.command("migrate")

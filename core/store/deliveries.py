@@ -89,8 +89,9 @@ async def count_intake(tx: Connection, counts: Mapping[tuple[int, datetime], Seq
     )
 
 
-async def claim(tx: Connection, limit: int, lease_s: float) -> list[Claimed]:
-    """Take up to *limit* pieces of todo nobody holds, for *lease_s* seconds of the database's clock.
+async def claim(tx: Connection, limit: int, lease_s: float, holder: int = 0) -> list[Claimed]:
+    """Take up to *limit* pieces of todo nobody holds, for *lease_s* seconds of the database's clock. Whoever outlives
+    *holder* may give them back before that (`give_back_of`).
 
     Every merchant that has any gets its share, of its oldest; what the others leave of theirs goes to whoever has more.
     The attempt is counted here, before anything is read: a delivery that kills the process is counted, too.
@@ -110,6 +111,7 @@ async def claim(tx: Connection, limit: int, lease_s: float) -> list[Claimed]:
             {_TAKE}""",
         limit,
         lease_s,
+        holder,
     )
     rest = []
     if shared and len(shared) < limit:
@@ -119,25 +121,27 @@ async def claim(tx: Connection, limit: int, lease_s: float) -> list[Claimed]:
                 {_TAKE}""",
             limit - len(shared),
             lease_s,
+            holder,
         )
     return sorted((Claimed(**row) for row in (*shared, *rest)), key=lambda item: item.delivery_id)
 
 
 _TAKE = """
 UPDATE todo t SET lease_until = clock_timestamp() + make_interval(secs => $2),
-  epoch = t.epoch + 1, attempts = t.attempts + 1
+  epoch = t.epoch + 1, attempts = t.attempts + 1, holder = $3
 FROM free WHERE t.merchant_id = free.merchant_id AND t.delivery_id = free.delivery_id
 RETURNING t.merchant_id, t.delivery_id, t.connection_id, t.epoch, t.attempts"""
 
 
 async def claim_one(tx: Connection, merchant_id: int, delivery_id: int, lease_s: float) -> Claimed | None:
-    """As `claim`, for one delivery; None when somebody holds it or it is done."""
+    """As `claim`, for one delivery and to the end of its lease; None when somebody holds it or it is done."""
     row = await tx.fetchrow(
-        f"""WITH free AS (SELECT merchant_id, delivery_id FROM todo WHERE merchant_id = $1 AND delivery_id = $3
+        f"""WITH free AS (SELECT merchant_id, delivery_id FROM todo WHERE merchant_id = $1 AND delivery_id = $4
               AND lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED)
             {_TAKE}""",
         merchant_id,
         lease_s,
+        0,
         delivery_id,
     )
     return Claimed(**row) if row else None
@@ -192,6 +196,18 @@ async def give_back(tx: Connection, claimed: Sequence[Claimed], *, uncount: bool
         [item.epoch for item in claimed],
         int(uncount),
     )
+
+
+async def give_back_of(tx: Connection, holder: int) -> int:
+    """Let others have at once what *holder*, which is dead, claimed; returns how much that was. The tries count."""
+    status = await tx.execute(
+        """WITH held AS (SELECT merchant_id, delivery_id FROM todo
+             WHERE holder = $1 AND lease_until > clock_timestamp() ORDER BY merchant_id, delivery_id FOR UPDATE)
+           UPDATE todo t SET lease_until = '-infinity' FROM held
+           WHERE t.merchant_id = held.merchant_id AND t.delivery_id = held.delivery_id""",
+        holder,
+    )
+    return int(status.rsplit(" ", 1)[-1])
 
 
 async def park(

@@ -105,6 +105,7 @@ CREATE TABLE todo (                      -- deliveries not yet applied
   lease_until    timestamptz NOT NULL DEFAULT '-infinity',
   epoch          integer NOT NULL DEFAULT 0,
   attempts       integer NOT NULL DEFAULT 0,
+  holder         bigint NOT NULL DEFAULT 0,  -- whose death ends the lease early; 0: nobody's
   PRIMARY KEY (merchant_id, delivery_id)
 );
 

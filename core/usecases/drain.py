@@ -53,7 +53,8 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
     """
     started = hub.clock()
     async with hub.database.transaction([]) as tx:
-        claimed = await deliveries.claim(tx, limit, min(SLICE_LEASE_S, hub.settings.lease_s))
+        lease_s = min(SLICE_LEASE_S, hub.settings.lease_s)
+        claimed = await deliveries.claim(tx, limit, lease_s, hub.holder)
         if claimed:
             await reach("drain.claiming")
     done = Drained(claimed=len(claimed))
@@ -77,7 +78,8 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
 async def _drain_alone(hub: Hub, suspects: Sequence[Claimed], started: datetime, done: Drained) -> None:
     """One after the other, none held while another is tried: the one that ends this process holds up no other one.
 
-    Their lease is the long one. It is the pause after which the same delivery may end the next worker.
+    Their lease is the long one, and nobody gives it back early. It is the pause after which the same delivery may end the
+    next worker.
     """
     until = time.monotonic() + ALONE_S
     for suspect in suspects:

@@ -16,7 +16,7 @@ from loop_rig import open_loop
 
 from console.processes import running
 from console.servers import run_servers
-from jobs.wake import NAMES, QUEUE, RedisWake, open_redis
+from jobs.wake import NAME_S, NAMES, QUEUE, RedisWake, open_redis
 from tests.usecases.usecase_rig import order
 
 ORDERS = 1_500  # each in two states: 3,000 deliveries
@@ -106,7 +106,7 @@ async def test_the_job_that_a_killed_worker_had_in_hand_does_not_silence_the_bel
         (job,) = await redis.zrange(QUEUE, 0, -1)
         # What arq leaves behind when its worker is killed: for 70 s nobody takes this job.
         await redis.set(f"arq:in-progress:{job.decode()}", b"1", px=70_000)
-        second += 1.0
+        second += NAME_S
         await wake.ring("drain")
         waiting = [
             name
@@ -114,8 +114,8 @@ async def test_the_job_that_a_killed_worker_had_in_hand_does_not_silence_the_bel
             if not await redis.exists(f"arq:in-progress:{name.decode()}")
         ]
         second += 3_600.0
-        for _ in range(200):
-            second += 1.0
+        for _ in range(NAMES + 80):
+            second += NAME_S
             await wake.ring("drain")
         most = await redis.zcard(QUEUE)
         await redis.aclose(close_connection_pool=True)

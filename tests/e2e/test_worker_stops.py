@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from console.processes import running
 from console.servers import run_servers
 from core.usecases.drain import SLICE
 from jobs.wake import RedisWake, open_redis
+from jobs.worker import end
 
 BACKLOG = 8 * SLICE
 STEP_S = 1.0  # what a slice takes here; a spell goes on for five
@@ -37,7 +39,7 @@ async def test_a_worker_with_a_backlog_ends_after_the_step_it_is_at(
                     await RedisWake(redis).ring("drain")
                 left_when_asked = await desk.until_left(BACKLOG - SLICE)
                 if redis:  # what is rung for meanwhile begins no spell
-                    await RedisWake(redis, seconds=lambda: 1.0).ring("drain")
+                    await RedisWake(redis).ring("drain")
                 asked = time.monotonic()
                 await desk.worker.stop()
                 took_s = time.monotonic() - asked
@@ -49,6 +51,26 @@ async def test_a_worker_with_a_backlog_ends_after_the_step_it_is_at(
             assert took_s < 3 * STEP_S
             assert desk.worker.child is not None
             assert desk.worker.child.returncode == 0
+
+
+async def test_what_swallows_its_cancellation_is_cancelled_again() -> None:
+    asked = 0
+
+    async def deaf() -> None:
+        nonlocal asked
+        while asked < 2:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                asked += 1
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await end(task)
+
+    assert (asked, task.cancelled()) == (2, True)
 
 
 async def _backlog(desk: Desk) -> None:

@@ -1,0 +1,75 @@
+"""Runs what may be killed as a child of a process that does nothing else, and forks its successor at once. Knows no work."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+import signal
+import sys
+from dataclasses import dataclass
+
+from console.processes import die_with
+from core.log import get_log
+
+PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+
+log = get_log("keeper")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who works here now: *holder* is its name in what it claims, *before* the name of the one that a signal ended."""
+
+    holder: int
+    before: int | None
+    ready: mmap.mmap
+
+    def announce(self) -> None:
+        """It works: from now on it is worth a successor."""
+        self.ready[0] = 1
+        if self.before is None:
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+
+
+def take_place() -> Place:
+    """Returns in a child, and again in another one each time a signal ended one that worked. This process waits for them
+    and exits as the last one does: when it was asked to stop, ended by itself or never came to work.
+
+    Call it with everything imported, before any thread or event loop: a child then begins within milliseconds, where a new
+    interpreter takes seconds of a core that others need.
+    """
+    child, asked = 0, False
+
+    def pass_on(_number: int, _frame: object) -> None:
+        nonlocal asked
+        asked = True
+        if child:
+            os.kill(child, signal.SIGTERM)
+
+    for name in PASSED_ON:
+        signal.signal(name, pass_on)
+    before = None
+    while True:
+        place = Place(secrets.randbits(62), before, mmap.mmap(-1, 1))
+        parent = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)  # or one that comes now is heard by neither
+        child = os.fork()
+        if not child:
+            die_with(parent, signal.SIGKILL)
+            for name in PASSED_ON:
+                signal.signal(name, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+            return place
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        child = 0
+        if code >= 0 or asked or not place.ready[0]:
+            sys.exit(code if code >= 0 else 128 - code)
+        log.warning(
+            "a signal ended the worker; another one takes its place",
+            extra={"fields": {"signal": signal.Signals(-code).name}},
+        )
+        before = place.holder
+        place.ready.close()
