@@ -20,6 +20,7 @@ import aiohttp
 import tenacity
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from core import metrics
 from core.clock import Clock
 from core.connector import Connector, Credentials, Settings
 from core.errors import ChannelError, ErrorCode
@@ -224,15 +225,24 @@ def _harmless(error: BaseException, request: Request) -> bool:
 
 
 async def _ask(request: Request, line: Line) -> Response:
-    await line.gate.allow(request)
+    channel = line.connector.manifest.slug
+    try:
+        await line.gate.allow(request)
+    except ChannelError as held:
+        metrics.CALLS.labels(channel, held.code).inc()
+        raise
+    begun = time.perf_counter()
     try:
         await reach("call.reading" if request.reads else "call.writing")
         response = await _send(request, line)
         await reach("call.read" if request.reads else "call.written")
     except ChannelError as error:
+        metrics.CALLS.labels(channel, error.code).inc()
         await line.gate.heard(request, None, error)
         raise
+    metrics.CALL_SECONDS.labels(channel).observe(time.perf_counter() - begun)
     refusal = line.connector.classify(response)
+    metrics.CALLS.labels(channel, refusal.code if refusal else "ok").inc()
     await line.gate.heard(request, response, refusal)
     if refusal is not None:
         raise _without_secrets(refusal, line.credentials)

@@ -20,7 +20,8 @@ class Settings:
     point at loopback and private addresses (demo, tests, a shop in the same network). *inbound* opens what the web
     process needs (webhook secrets, bodies), *outbound* the tokens that only workers need. *unseen_patience_s* is how long
     before a pull units must have gone missing at a channel to be given up when no order explains them; *reconcile_every_s*
-    how often everything a channel shows is read back.
+    how often everything a channel shows is read back. *leave_s* is how long a web process that is told to stop goes on
+    taking requests while /readyz says 503. *metrics_port* serves /metrics; with None nobody does.
     """
 
     database_url: str
@@ -40,6 +41,9 @@ class Settings:
     unseen_patience_s: float = 120.0
     reconcile_every_s: float = 600.0
     statement_cache: int = 256
+    leave_s: float = 0.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -60,7 +64,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         call_deadline_s=lease_s * 0.45,
         read_deadline_s=_number(env, "FAIRWAY_READ_DEADLINE_S", 10.0),
         host=env.get("FAIRWAY_HOST", "127.0.0.1"),
-        port=_port(env),
+        port=_port("FAIRWAY_PORT", env.get("FAIRWAY_PORT", "8400")),
         public_url=env.get("FAIRWAY_PUBLIC_URL", ""),
         allow_private_hosts=env.get("FAIRWAY_ALLOW_PRIVATE_HOSTS") == "1",
         pull_every_s=_number(env, "FAIRWAY_PULL_EVERY_S", 300.0),
@@ -69,6 +73,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         reconcile_every_s=_number(env, "FAIRWAY_RECONCILE_EVERY_S", 600.0),
         # A pooler in transaction mode cannot keep prepared statements.
         statement_cache=0 if env.get("FAIRWAY_DB_PGBOUNCER") == "1" else 256,
+        leave_s=_number(env, "FAIRWAY_LEAVE_S", 0.0),
+        metrics_host=env.get("FAIRWAY_METRICS_HOST", "127.0.0.1"),
+        metrics_port=_port("FAIRWAY_METRICS_PORT", port)
+        if (port := env.get("FAIRWAY_METRICS_PORT"))
+        else None,
     )
 
 
@@ -115,11 +124,10 @@ def _url(name: str, text: str, *schemes: str) -> str:
     return text
 
 
-def _port(env: Mapping[str, str]) -> int:
-    """The port webhooks arrive at; 0 lets the system choose one."""
-    text = env.get("FAIRWAY_PORT", "8400")
+def _port(name: str, text: str) -> int:
+    """A port to listen at; 0 lets the system choose one."""
     if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
-        raise UsageProblem(f"FAIRWAY_PORT={text!r} is not a port.")
+        raise UsageProblem(f"{name}={text!r} is not a port.")
     return int(text)
 
 

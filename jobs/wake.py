@@ -13,6 +13,7 @@ from redis.asyncio import ConnectionPool, SSLConnection, UnixDomainSocketConnect
 from redis.asyncio.connection import Connection
 from redis.exceptions import RedisError
 
+from core import metrics
 from core.flow import DecodeError, decode
 
 QUEUE = "fairway:queue"
@@ -93,3 +94,4 @@ class RedisWake:
             )
         except (RedisError, OSError, TimeoutError):
             self.missed += 1
+            metrics.RINGS_MISSED.inc()

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
+from core import metrics
 from core.hub import Hub
 from core.log import get_log
 from core.store.database import RETRYABLE
@@ -145,13 +146,21 @@ class Worker:
             await self._busy[kind].acquire()
         finally:
             self._next.remove(kind)
+        begun, worked, outcome = time.monotonic(), False, "failed"
         try:
-            until = time.monotonic() + SPELL_S
-            while time.monotonic() < until and not self._stopped.is_set():
+            while time.monotonic() < begun + SPELL_S and not self._stopped.is_set():
                 if not await KINDS[kind](self._hub):
-                    return
+                    break
+                worked = True
+            outcome = "done"
+        except RETRYABLE:
+            outcome = "broken_off"
+            raise
         finally:
             self._busy[kind].release()
+            if worked or outcome != "done":
+                metrics.SPELLS.labels(kind, outcome).inc()
+                metrics.SPELL_SECONDS.labels(kind).observe(time.monotonic() - begun)
 
     async def look(self) -> None:
         """One round over all kinds; says once when the database is away and once when it is back."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from datetime import datetime
 
 from aiohttp import web
 
+from core import metrics
 from core.connector import Delivery, Refused
 from core.failpoints import reach
 from core.log import get_log
@@ -19,7 +21,7 @@ from core.store.deliveries import Incoming, body_owner, dedupe_key
 from core.usecases.accept_delivery import NotStored
 from webhooks.directory import Hook
 from webhooks.edge import EDGE, Edge
-from webhooks.problems import SERVER, Refusal, problem
+from webhooks.problems import PROBLEMS, SERVER, Refusal, problem
 
 # What is kept of the headers: what a delivery says about itself. Never signatures, cookies, credentials.
 KEPT_HEADERS = frozenset(
@@ -50,6 +52,20 @@ log = get_log("web")
 
 async def receive(request: web.Request) -> web.Response:
     """Take one delivery."""
+    begun = time.perf_counter()
+    try:
+        return await _receive(request)
+    except Refusal as refusal:
+        metrics.refused(refusal.slug, PROBLEMS[refusal.slug][0])
+        raise
+    except Exception:
+        metrics.refused("internal", 500)
+        raise
+    finally:
+        metrics.REQUEST_SECONDS.observe(time.perf_counter() - begun)
+
+
+async def _receive(request: web.Request) -> web.Response:
     edge = request.app[EDGE]
     token, topic = request.match_info["token"], request.match_info["topic"]
     now = edge.clock()

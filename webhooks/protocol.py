@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from core import metrics
 from core.log import get_log
 from webhooks.problems import as_problem, problem
 
@@ -79,6 +80,7 @@ class EdgeConnection(RequestHandler):
             return False
         self._shed = True
         self._gate.shed += 1
+        metrics.refused("gate", 503)
         self._stop_timer()
         self.transport.write(_OVERLOADED)
         if self.transport.can_write_eof():

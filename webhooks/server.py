@@ -42,7 +42,8 @@ class _Runner(web.AppRunner):
 async def listening(app: web.Application, settings: Settings) -> AsyncIterator[int]:
     """Serve while the block runs; yields the port (chosen by the system when the setting is 0).
 
-    At the end: no new connections, requests that are being served get their answers, what waits is committed.
+    At the end: /readyz says no for `leave_s`, then there are no new connections, requests that are being served get their
+    answers, what waits is committed.
     """
     runner = _Runner(
         app,
@@ -58,17 +59,21 @@ async def listening(app: web.Application, settings: Settings) -> AsyncIterator[i
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
         await site.start()
         yield runner.addresses[0][1]
-        await _drain(app, site)
+        await _drain(app, site, settings.leave_s)
     finally:
         await runner.cleanup()
 
 
-async def _drain(app: web.Application, site: web.TCPSite) -> None:
+async def _drain(app: web.Application, site: web.TCPSite, leave_s: float) -> None:
     edge = app[EDGE]
     edge.draining = True
+    # Whoever sends here looks at /readyz first, but not before every request. What a channel or a proxy keeps open
+    # is told "Connection: close" with its next answer.
+    await asyncio.sleep(leave_s)
     await site.stop()
     # The library would cut off bodies that are still arriving, so wait for them before it is told to stop.
     if edge.in_flight:
+        edge.idle.clear()  # what ended until now is not what is waited for
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await edge.idle.wait()

@@ -127,6 +127,7 @@ def web() -> None:
 
 async def _web() -> None:
     from connectors import discover
+    from console.admin import admin_port
     from console.cli.starting import start_safely
     from console.processes import collect_less_often, die_with_parent
     from core.log import set_up_logging
@@ -155,7 +156,8 @@ async def _web() -> None:
     ring = RedisWake(redis).ring if redis else silent
     app = create_app(settings, database=database, registry=discover(), clock=database.clock, ring=ring)
     try:
-        await serve(app, settings, announce=lambda address: print(address, flush=True))
+        async with admin_port(settings, works=False):
+            await serve(app, settings, announce=lambda address: print(address, flush=True))
     finally:
         await database.close()
         if redis:
@@ -170,11 +172,12 @@ def worker() -> None:
     its place within a fraction of a second.
     """
     from connectors import discover
+    from console import admin as _imported  # noqa: F401 - with all that it works with, before there are children
     from console.processes import collect_less_often, die_with_parent
     from console.successor import take_place
     from core.log import set_up_logging
     from core.settings import read_settings
-    from jobs import worker as _imported  # noqa: F401 - with all that it works with, before there are children
+    from jobs import worker as _worked_with  # noqa: F401 - likewise
 
     die_with_parent()
     set_up_logging()
@@ -184,12 +187,16 @@ def worker() -> None:
 
 
 async def _worker(settings: Settings, registry: Mapping[str, Connector], place: Place) -> None:
+    from console.admin import admin_port
     from console.cli.starting import start_safely
     from jobs.worker import run_worker
 
     if place.before is None:
         await start_safely(settings, works=True)
-    await run_worker(settings, registry, announce=place.announce, holder=place.holder, before=place.before)
+    async with admin_port(settings, works=True):
+        await run_worker(
+            settings, registry, announce=place.announce, holder=place.holder, before=place.before
+        )
 
 
 @click.command("migrate")

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from core import metrics
 from core.errors import FairwayError
 from core.failpoints import reach
 from core.log import get_log
@@ -137,11 +138,14 @@ class Intake:
         # Senders are answered in time even by a database that hangs; the commit itself is never cut off.
         late = self._loop.call_later(PATIENCE_S, self._give_up, batch)
         try:
+            begun = self._loop.time()
             async with self._database.transaction({item.merchant_id for item in items}) as tx:
                 late.cancel()
                 late = self._loop.call_later(COMMIT_S, self._give_up, batch)
                 new = Counter(await deliveries.add_counted(tx, items))
                 await reach("intake.storing")
+            metrics.COMMIT_SECONDS.observe(self._loop.time() - begun)
+            metrics.COMMIT_DELIVERIES.observe(len(items))
             await reach("intake.stored")
             return new
         finally:
@@ -172,6 +176,8 @@ class Intake:
             fresh = new[entry.item.merchant_id] > 0
             new[entry.item.merchant_id] -= fresh
             again = len(entry.waiters) - fresh
+            metrics.ACCEPTED.inc(int(fresh))
+            metrics.AGAIN.inc(again)
             self.counts.add(
                 entry.item.merchant_id, entry.item.received_at, accepted=int(fresh), duplicate=again
             )
@@ -190,6 +196,7 @@ class Intake:
                 await self._ring("drain")
         except Exception:  # noqa: BLE001 - the workers' own polling finds the work
             self.ring_failures += 1
+            metrics.RINGS_MISSED.inc()
         self._bell = None
         if self._bell_again:
             self._bell_again = False

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core import metrics
 from core.connector import Delivery, NamesAccount, NoticesFields, Problem, Reading, Unreadable
 from core.errors import FairwayError
 from core.failpoints import reach
@@ -72,6 +73,10 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
             await _drain_batch(hub, fresh, started, done)
         if suspects:
             await _drain_alone(hub, others, started, done)
+    for outcome in ("applied", "stale", "same", "parked", "notices", "trackings"):
+        if count := getattr(done.applied, outcome):
+            metrics.DRAINED.labels(outcome).inc(count)
+    metrics.DRAINED.labels("failed").inc(done.failed)
     return done
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from core import metrics
 from core.errors import ChannelError, FairwayError, Recovery
 from core.failpoints import reach
 from core.hub import Hub
@@ -94,6 +95,7 @@ async def _run(hub: Hub, lease: Lease, run_id: int, work: Work, next_due: NextDu
         except RETRYABLE as error:
             what = {**about, "error": type(error).__name__}
             log.warning("%s was broken off: the database", lease.kind, extra={"fields": what})
+            metrics.RUNS.labels(lease.kind, "broken_off").inc()
             await flush(hub, run)
             raise
         except Exception as error:
@@ -160,16 +162,19 @@ async def _release(hub: Hub, lease: Lease, run: Run, started: datetime, end: _En
             put_off=end.outcome == "put_off",
             error=end.error,
         )
+        outcome, ended = end.outcome if ours else "lost_lease", hub.clock()
         await runs.finish(
             tx,
             lease.merchant_id,
             run.run_id,
             started,
-            hub.clock(),
-            outcome=end.outcome if ours else "lost_lease",
+            ended,
+            outcome=outcome,
             detail=end.detail,
             error=end.error,
         )
         await store_lines(tx, run)
         await reach("lease.releasing")
+    metrics.RUNS.labels(lease.kind, outcome).inc()
+    metrics.RUN_SECONDS.labels(lease.kind).observe((ended - started).total_seconds())
     await reach("lease.released")

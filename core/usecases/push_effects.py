@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from core import metrics
 from core.connector import Connector, Page, PushesFulfillments, PushesTracking, TracksParcels
 from core.errors import ChannelError, ErrorCode, Recovery
 from core.failpoints import reach
@@ -180,6 +181,7 @@ def _row(answer: _Answer) -> dict[str, Any]:
 
 def _count(done: Told, answers: Sequence[_Answer]) -> None:
     for answer in answers:
+        metrics.TOLD.labels(answer.claimed.kind, answer.settled.outcome).inc()
         done.told += answer.settled.status == "done"
         done.repeated += isinstance(answer.result, FulfillmentPushed) and answer.result.repeated
         done.refused += answer.settled.status == "rejected"

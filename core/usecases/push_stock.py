@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from core import metrics
 from core.connector import WritesStock
 from core.errors import ChannelError, ErrorCode, Recovery
 from core.failpoints import reach
@@ -303,6 +304,8 @@ async def _write_back(
     await reach("push.stored")
     if freed:
         await hub.wake.ring("relevel")
+    for attempt in attempts:
+        metrics.TOLD.labels("stock", attempt["outcome"]).inc()
     done.told += len(rows) - len(refused)
     done.refused += len(refused)
 

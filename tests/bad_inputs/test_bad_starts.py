@@ -70,6 +70,8 @@ SECRET = "s3cret-of-the-environment"
         ("FAIRWAY_LEASE_S", "inf"),
         ("FAIRWAY_PULL_EVERY_S", "0"),
         ("FAIRWAY_READ_DEADLINE_S", "soon"),
+        ("FAIRWAY_METRICS_PORT", "nine"),
+        ("FAIRWAY_LEAVE_S", "-1"),
     ],
 )
 def test_128_a_setting_that_cannot_be_is_refused_by_its_name_and_no_secret_is_shown(

@@ -166,3 +166,47 @@ async def test_sigterm_finishes_what_is_being_served_and_then_ends(
     assert len(await tenants.stored(hook)) == 1
     assert await tenants.counted(hook) == (1, 0, 0)
     assert app[EDGE].intake.ring_failures == 1
+
+
+async def test_a_process_that_leaves_says_so_first_and_takes_what_still_comes_until_then(
+    tenants: Tenants, role_url: Callable[[str], str], clock: Clock
+) -> None:
+    hook = await tenants.link("penny-post")
+    settings = Settings(
+        database_url=role_url("fairway_web"),
+        redis_url=None,
+        inbound=tenants.ring,
+        outbound=None,
+        port=0,
+        leave_s=0.5,
+    )
+    database = await Database.connect(settings.database_url, size=POOL_SIZE)
+    addresses: list[str] = []
+
+    async def ring(kind: str) -> None:
+        """Nobody listens."""
+
+    channels = {"penny-post": PennyPost()}
+    app = create_app(settings, database=database, registry=channels, clock=clock, ring=ring)  # type: ignore[arg-type]
+    serving = asyncio.create_task(serve(app, settings, announce=addresses.append))
+    await _until(lambda: bool(addresses))
+    body = b'{"id":1}'
+    headers = {SIGNATURE: sign(hook.secret, body)}
+
+    async with aiohttp.ClientSession() as session:
+        url = f"{addresses[0]}/hooks/{hook.token}/orders/create"
+        async with session.get(f"{addresses[0]}/readyz") as answer:
+            assert answer.status == 200
+        os.kill(os.getpid(), signal.SIGTERM)
+        await _until(lambda: app[EDGE].draining)
+        async with session.get(f"{addresses[0]}/readyz") as answer:
+            assert answer.status == 503
+        async with session.post(url, data=body, headers=headers) as answer:
+            assert answer.status == 200
+            assert answer.headers["Connection"] == "close"
+        await asyncio.wait_for(serving, 5)
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.post(url, data=body, headers=headers)
+    await database.close()
+
+    assert len(await tenants.stored(hook)) == 1
