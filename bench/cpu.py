@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,44 @@ def memory_mb(leaders: Iterable[int]) -> float:
             continue
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total * 1024 / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Notices what processes that are not below this one do to the machine, from when it is made."""
+
+    begun: float
+    machine: float
+    ours: float
+
+    @staticmethod
+    def watch() -> Others:
+        return Others(time.monotonic(), _machine_s(), cpu_s([os.getpid()]))
+
+    def cores(self) -> float:
+        """How many cores they, and other machines on the same processor, have used since, on the average."""
+        now = Others.watch()
+        used = (now.machine - self.machine) - (now.ours - self.ours)
+        return max(0.0, used / max(0.001, now.begun - self.begun))
+
+
+def model() -> str:
+    """What the processor calls itself; empty where nothing says so."""
+    try:
+        lines = (_PROC / "cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _machine_s() -> float:
+    """CPU seconds of everything but idling, and what was taken away from this machine."""
+    try:
+        first = (_PROC / "stat").read_text().split("\n", 1)[0].split()
+    except OSError:
+        return 0.0
+    user, nice, system, _idle, _waiting, *more = (int(ticks) for ticks in first[1:9])
+    return (user + nice + system + sum(more)) / os.sysconf("SC_CLK_TCK")
 
 
 def _look() -> dict[int, _Seen]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from bench.bodies import SECRET, Baskets, baskets, requests
+from bench.cpu import Others
 from bench.load import Loaded, Requests, load, write_requests
 from console.bench.gates import Gate, middle, rounded
 from console.bench.stand import Stand, cpu_s, open_stand
@@ -78,9 +79,11 @@ async def bench_intake(
             before = await _size(stand)
             at_first = made.accepted
             done: list[_Round] = []
+            others = Others.watch()
             for number in range(rounds):
                 tell(f"round {number + 1} of {rounds}", number / (rounds + 1))
                 done.append(await _round(made, web, echo, insert, number, seconds, count))
+            stand.facts["cores_used_by_others"] = rounded(others.cores())
             after = await _size(stand)
             grown = made.accepted - at_first
             tell(f"{PACE} a second", rounds / (rounds + 1))

@@ -153,7 +153,7 @@ async def _facts(hub: Hub, directory: Path) -> dict[str, Any]:
         "postgres": server,
         "row_level_security": "forced",
         "disk": filesystem(directory),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": f"{cpu.model() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "at": hub.clock().isoformat(timespec="seconds"),
     }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from bench.cpu import cpu_s, memory_mb
+from bench.cpu import Others, cpu_s, memory_mb
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc here")
 
@@ -47,3 +48,25 @@ def test_memory_of_this_process_is_tens_of_megabytes() -> None:
 
 def test_a_process_that_is_gone_costs_nothing() -> None:
     assert cpu_s([2**22 + 1]) == 0
+
+
+def test_what_this_process_and_its_children_burn_is_not_the_others() -> None:
+    others = Others.watch()
+    before = cpu_s([os.getpid()])
+    began = time.monotonic()
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", BURN], check=True)
+    ours = (cpu_s([os.getpid()]) - before) / (time.monotonic() - began)
+    assert ours > 0.1
+    assert others.cores() < (os.cpu_count() or 1) - ours + 0.2
+
+
+def test_what_others_burn_is_counted() -> None:
+    # A child of a child that has ended is nobody's of ours.
+    script = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {BURN.replace('0.3', '1.5')!r}])"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    others = Others.watch()
+    time.sleep(1.0)
+    assert others.cores() > 0.2
