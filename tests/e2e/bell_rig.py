@@ -46,6 +46,13 @@ class Desk:
                 await asyncio.sleep(0.005)
         return left
 
+    async def until_levelled(self) -> None:
+        """Wait until nothing is left to drain and nothing to level: a worker that is stopped earlier leaves it undone."""
+        await self.until_left(0)
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.admin.fetchval("SELECT count(*) FROM dirty"):
+                await asyncio.sleep(0.005)
+
 
 @asynccontextmanager
 async def open_desk(admin_url: str, redis_url: str | None, directory: Path) -> AsyncIterator[Desk]:

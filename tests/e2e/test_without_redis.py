@@ -38,7 +38,7 @@ async def test_redis_stopped_in_the_middle_of_a_drain_leaves_nothing_behind(
                 assert bell.valkey is not None
                 bell.valkey.stop()
                 left_when_stopped = await desk.left()
-                await desk.until_left(0)
+                await desk.until_levelled()
                 assert not desk.worker.ended
 
             stored = await desk.admin.fetch("SELECT channel_order_id, channel_status FROM orders")

@@ -48,7 +48,7 @@ async def test_a_worker_with_a_backlog_ends_after_the_step_it_is_at(
 
             # Two lanes have a slice each in hand at most.
             assert await desk.left() >= left_when_asked - 2 * SLICE
-            assert took_s < 3 * STEP_S
+            assert took_s < 5 * STEP_S  # a busy machine stretches a step, never how many there are
             assert desk.worker.child is not None
             assert desk.worker.child.returncode == 0
 
