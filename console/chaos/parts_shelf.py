@@ -53,8 +53,14 @@ async def guess(stand: Stand) -> None:
         await stand.ask(chaos_books.land)
         await stand.quiet()
         stand.arm()
-        await _read_back(stand)
-        await stand.until(partial(stand.ask, chaos_books.sure), "nothing to be guessed any more")
+        # Pooled as they are nothing hangs on it, so nobody else asks for the orders that would make it sure.
+        await stand.until(partial(_sure, stand), "nothing to be guessed any more")
+
+
+async def _sure(stand: Stand) -> bool:
+    await stand.ring("pull")
+    await _read_back(stand)
+    return bool(await stand.ask(chaos_books.sure))
 
 
 async def drift(stand: Stand) -> None:
