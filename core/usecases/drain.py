@@ -1,13 +1,15 @@
 """Drain: turn stored deliveries into orders, a slice at a time. Makes no network call.
 
-One transaction claims a slice, a second one applies it and strikes it off. A slice that fails is halved until the
-bad delivery is alone; alone, it is parked after five tries, and nothing else waits for it.
+One transaction claims a slice, a second one applies it and strikes it off; where some merchants have much more of it than
+others, these have a transaction of their own before (`core.rules.turns`). What fails is halved until the bad delivery is
+alone; alone, it is parked after five tries, and nothing else waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +20,7 @@ from core.errors import FairwayError
 from core.failpoints import reach
 from core.hub import Account, Hub
 from core.log import get_log, keep_lines
+from core.rules.turns import turns
 from core.store import deliveries
 from core.store.database import RETRYABLE, Row
 from core.store.deliveries import Claimed
@@ -29,7 +32,7 @@ from core.usecases.run_log import counts_of, recorded
 MAX_TRIES = 5  # claims of one delivery before it is parked
 SLICE_LEASE_S = 5.0  # a slice takes less, and a dead worker is back: the next to try its slice may die, too
 ALONE_S = 0.25  # of one drain are for deliveries that have to go alone; the next slice waits meanwhile
-SLICE = 300  # deliveries applied in one transaction
+SLICE = 300  # deliveries claimed in one transaction
 SAME_AGAIN = 5  # repeats of a slice after a deadlock or a lost connection
 SAMPLE = 50  # one delivery in so many is searched for fields that no mapping knows
 LARGE = 256 * 1024  # bytes from which reading leaves the event loop
@@ -49,7 +52,7 @@ class Drained:
 async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drained:
     """Claim and apply one slice. `claimed` is 0 when there is nothing to do.
 
-    What is written in one transaction is one run: a slice that went well, a delivery that failed alone. Without
+    What is written in one transaction is one run: a turn that went well, a delivery that failed alone. Without
     *suspects* those are left to a drain beside which this process drains nothing else: one may end it.
     """
     started = hub.clock()
@@ -69,8 +72,9 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
         async with hub.database.transaction({item.merchant_id for item in others}) as tx:
             await deliveries.give_back(tx, others, uncount=True)
     with keep_lines():
-        if fresh:
-            await _drain_batch(hub, fresh, started, done)
+        for turn in turns(Counter(item.merchant_id for item in fresh)):
+            batch = [item for item in fresh if item.merchant_id in turn]
+            await _drain_batch(hub, batch, started, done)
         if suspects:
             await _drain_alone(hub, others, started, done)
     for outcome in ("applied", "stale", "same", "parked", "notices", "trackings"):

@@ -136,6 +136,27 @@ async def test_a_backlog_of_one_merchant_leaves_every_other_its_share_of_each_sl
     assert [(row["merchant_id"], row["n"]) for row in left] == [(rig.merchant_id, 40 - 6)]
 
 
+async def test_those_who_have_little_of_a_slice_do_not_wait_for_who_has_much(
+    rig: Rig, make_hub: Callable[..., Any]
+) -> None:
+    quiet = [Rig(await make_hub(), rig.clock, rig.admin) for _ in range(3)]
+    for number, one in enumerate(quiet):
+        await one.open(f"Quiet {number}")
+    for one in (rig, *quiet):
+        await one.counted(mug=100)
+    await rig.deliver(*(rig.order(number, (MUG, 1)) for number in range(1, 41)))
+    for one in quiet:
+        await one.deliver(one.order(1, (MUG, 1)))
+    await rig.admin.execute("DELETE FROM runs")
+
+    await drain(rig.hub)
+
+    runs = await rig.admin.fetch(
+        "SELECT (detail ->> 'claimed')::int AS claimed FROM runs WHERE kind = 'drain' ORDER BY finished_at"
+    )
+    assert [row["claimed"] for row in runs] == [3, 40]
+
+
 async def test_more_merchants_than_a_slice_has_room_for_have_their_turn_as_well(
     rig: Rig, make_hub: Callable[..., Any]
 ) -> None:
