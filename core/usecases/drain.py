@@ -30,7 +30,9 @@ from core.usecases.fold_slice import Item
 from core.usecases.run_log import counts_of, recorded
 
 MAX_TRIES = 5  # claims of one delivery before it is parked
-SLICE_LEASE_S = 5.0  # a slice takes less, and a dead worker is back: the next to try its slice may die, too
+SLICE_LEASE_S = (
+    10.0  # a slice takes less, even on a machine that is overloaded; whoever outlives a worker need not wait
+)
 ALONE_S = 0.25  # of one drain are for deliveries that have to go alone; the next slice waits meanwhile
 SLICE = 300  # deliveries claimed in one transaction
 SAME_AGAIN = 5  # repeats of a slice after a deadlock or a lost connection

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,11 +19,9 @@ def test_every_merchant_has_one_turn(counts: dict[int, int]) -> None:
 
 @given(SLICES)
 def test_nobody_waits_for_more_than_a_few_times_what_it_has_itself(counts: dict[int, int]) -> None:
-    made = turns(counts)
-    for turn in made:
-        assert max(counts[merchant] for merchant in turn) <= ALIKE * min(counts[merchant] for merchant in turn)
-    for sooner, later in zip(made, made[1:], strict=False):
-        assert max(counts[merchant] for merchant in sooner) < min(counts[merchant] for merchant in later)
+    sizes = [sorted(counts[merchant] for merchant in turn) for turn in turns(counts)]
+    assert all(turn[-1] <= ALIKE * turn[0] for turn in sizes)
+    assert all(sooner[-1] < later[0] for sooner, later in pairwise(sizes))
 
 
 @given(SLICES)
