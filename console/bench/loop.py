@@ -161,7 +161,7 @@ async def _open(ask: Ask, tell: Callable[[str, float], None]) -> AsyncIterator[B
         _running(stand, ask) as (webs, workers, echo),
     ):
         tell(f"linking {3 * ask.merchants} shops", 0.0)
-        await link(stand.hub, shops)
+        await link(stand.hub, shops, tell)
         tokens = [shop.token for shop in shops.selling]
         orders, hot = (
             Ordered(stand, baskets(1, ask.skus, stand.hub.clock, hot=hot), tokens, next=number)
