@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from bench.cpu import Others
 from console.chaos.crowd import crowd
 from console.chaos.figures import Figure
 from console.chaos.ground import QUIET, Ground, open_ground
@@ -38,13 +39,15 @@ async def tell_pressure(servers: Servers, home: Home, plan: Plan, tell: Tell) ->
     """Measure all three, each with and without for *plan.minutes*; returns the checks with `passed`."""
     started = time.monotonic()
     await migrate(servers.endpoints.database_url, home.passwords)
+    others = Others.watch()
     async with open_ground(servers, home, plan.seed) as ground:
         checks = await _loud(ground, plan, tell)
         checks += await _burst(ground, tell)
         checks += await _poison(ground, plan, tell)
         async with ground.hub.database.transaction(ground.merchants) as tx:
             violations = (await verify(tx, at_rest=False, now=ground.hub.clock()))["violations"]
-    checks.append(Figure("invariants violated", sum(violations.values()), 0))
+        checks.append(Figure("invariants violated", sum(violations.values()), 0))
+        checks.append(Figure("cores that others used meanwhile", others.cores(), None))
     return {
         "checks": [check.row() for check in checks],
         "seed": plan.seed,
