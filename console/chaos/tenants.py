@@ -85,6 +85,10 @@ class Orders:
         sample = self.samples[one.order_id % len(self.samples)]
         return encode({**sample, "id": one.order_id, "number": number, "customer_note": "x" * padding})
 
+    def units(self, one: Sent) -> int:
+        """How many units it is about."""
+        return sum(line["quantity"] for line in self.samples[one.order_id % len(self.samples)]["line_items"])
+
 
 def make_orders(seed: int) -> Orders:
     """The samples come from a simulated shop."""

@@ -11,6 +11,7 @@ import click
 from console.cli.chaos_exhaustive import go_through, print_cases
 from console.cli.chaos_pressure import press
 from console.cli.chaos_recovery import print_figures, recover
+from console.cli.chaos_rolling import roll
 from console.cli.chaos_sabotage import print_caught, spoil
 from console.cli.chaos_strike import explain, print_numbers, strike
 from console.cli.show import print_json, run
@@ -37,6 +38,11 @@ from console.cli.show import print_json, run
     help="Poison, one loud merchant, a burst: measure what the others notice of each.",
 )
 @click.option(
+    "--rolling",
+    is_flag=True,
+    help="Restart one process after the other under load, twenty times over; nobody outside may notice.",
+)
+@click.option(
     "--sabotage", is_flag=True, help="Take one safety line out of a copy at a time; the tests must notice."
 )
 @click.option(
@@ -53,6 +59,7 @@ def chaos(
     as_json: bool,
     recovery: bool,
     pressure: bool,
+    rolling: bool,
     sabotage: bool,
     exhaustive: bool,
     shard: str | None,
@@ -77,6 +84,8 @@ def chaos(
     try:
         if exhaustive:
             numbers = run(go_through(directory, seed, shard))
+        elif rolling:
+            numbers = run(roll(directory, seed))
         else:
             measure = press if pressure else recover if recovery else strike
             numbers = run(measure(directory, seed, minutes))
@@ -90,10 +99,10 @@ def chaos(
         print_json(numbers)
     elif exhaustive:
         print_cases(numbers)
-    elif recovery or pressure:
+    elif recovery or pressure or rolling:
         print_figures(numbers)
     else:
         print_numbers(numbers)
-    if not (done or recovery or pressure or exhaustive):
+    if not (done or recovery or pressure or rolling or exhaustive):
         explain(numbers)
     return 0 if done else 1

@@ -27,3 +27,13 @@ async def parked(tx: Connection) -> list[tuple[int, str]]:
            ORDER BY delivery_id"""
     )
     return [(row["delivery_id"], row["code"]) for row in rows]
+
+
+async def promised(tx: Connection, merchants: Sequence[int]) -> tuple[int, int]:
+    """How many orders *merchants* have, and how many units are reserved for them."""
+    row = await tx.fetchrow(
+        """SELECT (SELECT count(*) FROM orders WHERE merchant_id = ANY ($1::bigint[])) AS orders,
+             (SELECT coalesce(sum(reserved), 0)::bigint FROM stock WHERE merchant_id = ANY ($1::bigint[])) AS units""",
+        list(merchants),
+    )
+    return (row["orders"], row["units"]) if row else (0, 0)
