@@ -31,11 +31,9 @@ class Process:
     command: Sequence[str] = ()
     child: asyncio.subprocess.Process | None = None
     address: str = ""
-    started: bool = False  # the running one has said that it is ready
 
     async def start(self) -> None:
         """Start, and wait until it says that it is ready; raises `FairwayError` when it ends before."""
-        self.started = False
         with self.log.open("ab") as log:
             self.child = await asyncio.create_subprocess_exec(
                 *(self.command or (sys.executable, "-m", "console.cli", self.role)),
@@ -56,7 +54,7 @@ class Process:
         if not line:
             tail = self.log.read_text("utf-8", "replace").splitlines()[-3:]
             raise FairwayError(f"The {self.role} process did not start: {' / '.join(tail)}")
-        self.address, self.started = line.decode().strip(), True
+        self.address = line.decode().strip()
 
     def memory_mb(self) -> float:
         """Resident memory now, in megabytes (Linux; 0 elsewhere)."""

@@ -69,7 +69,7 @@ async def tell_chaos(
                 tell(time.monotonic() - started, run, sum(shops.bought.values()), what)
 
             await acts.link(stage, say)
-            listen(stage, run)
+            _listen(stage, run)
             shops.spoil(CallFaults(lost_replies=LOST_REPLIES))
             await _struck(stage, world, run, strikes(plan.seed, plan.minutes, without), say)
             shops.spoil(CallFaults())
@@ -109,7 +109,7 @@ async def stage_of(
         await redis.aclose(close_connection_pool=True)
 
 
-def listen(stage: Stage, run: Run) -> None:
+def _listen(stage: Stage, run: Run) -> None:
     """Remember every webhook that is answered 200: from then on it may not be lost."""
 
     def take(webhook: Webhook) -> None:

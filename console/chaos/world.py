@@ -60,11 +60,8 @@ async def open_world(
     disk: Disk | None,
     seed: int,
     lease_s: float = LEASE_S,
-    leave_s: float = 0.0,
 ) -> AsyncIterator[World]:
-    """Run all of it while the block runs; what ends meanwhile is started again. Work belongs to a worker for *lease_s*; a
-    web that is told to stop says so for *leave_s* first.
-    """
+    """Run all of it while the block runs; what ends meanwhile is started again. Work belongs to a worker for *lease_s*."""
     if servers.postgres is None or servers.valkey is None or servers.endpoints.redis_url is None:
         raise UsageProblem(
             "Chaos kills the servers it runs on, and DATABASE_URL or REDIS_URL names some that are not ours.",
@@ -87,9 +84,7 @@ async def open_world(
         }
         for name, url in zip(("Shopify", "WooCommerce", "EasyPost"), shops.urls, strict=True):
             links[name] = await link(name, ("127.0.0.1", 0), ("127.0.0.1", urlsplit(url).port or 0))
-        processes = {
-            name: _process(name, servers, home, sockets, clocks, lease_s, leave_s) for name in PROCESSES
-        }
+        processes = {name: _process(name, servers, home, sockets, clocks, lease_s) for name in PROCESSES}
         await stack.enter_async_context(_alive(processes.values()))
         ports = [urlsplit(processes[name].address).port or 0 for name in WEBS]
         for name, port in zip(WEBS, ports, strict=True):
@@ -127,13 +122,7 @@ def _sockets(directory: Path) -> Path:
 
 
 def _process(
-    name: str,
-    servers: Servers,
-    home: Home,
-    sockets: Path,
-    clocks: Clocks | None,
-    lease_s: float,
-    leave_s: float,
+    name: str, servers: Servers, home: Home, sockets: Path, clocks: Clocks | None, lease_s: float
 ) -> Process:
     role = name.split(" ", maxsplit=1)[0]
     url, redis_url = urlsplit(servers.endpoints.database_url), urlsplit(servers.endpoints.redis_url or "")
@@ -148,7 +137,6 @@ def _process(
         "FAIRWAY_PORT": "0",
         "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1",
         "FAIRWAY_LEASE_S": str(lease_s),
-        **({"FAIRWAY_LEAVE_S": str(leave_s)} if leave_s else {}),
         "FAIRWAY_UNSEEN_PATIENCE_S": "5",
     }
     return Process(role, environment, home.directory / f"{name}.log")
