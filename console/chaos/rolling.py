@@ -61,10 +61,17 @@ class Fleet:
 
 
 async def tell_rolling(
-    servers: Servers, home: Home, seed: int, rounds: int, *, per_s: float, tell: Tell
+    servers: Servers,
+    home: Home,
+    seed: int,
+    rounds: int,
+    *,
+    per_s: float,
+    tell: Tell,
+    names: Sequence[str] = (*WEBS, *WORKERS),
 ) -> dict[str, Any]:
-    """Restart two webs and two workers in turn, *rounds* times, while shops send *per_s* orders a second; returns the
-    checks with `passed`.
+    """Restart those of two webs and two workers that *names* names, in turn, *rounds* times, while shops send *per_s* orders
+    a second; returns the checks with `passed`.
     """
     started = time.monotonic()
     await migrate(servers.endpoints.database_url, home.passwords)
@@ -83,12 +90,12 @@ async def tell_rolling(
         async with _sending(f"http://127.0.0.1:{fleet.door.address[1]}", orders, rates, sent):
             for number in range(rounds):
                 tell(f"round {number + 1} of {rounds}", number / rounds)
-                for name in (*WEBS, *WORKERS):
+                for name in names:
                     await fleet.restart(name)
         tell("comparing the books", 1.0)
         checks = [*_answers(sent), *await _books(hub, tenants, orders, sent)]
     checks += [
-        Figure("restarts", len(fleet.took_s), rounds * len(fleet.processes), least=True),
+        Figure("restarts", len(fleet.took_s), rounds * len(names), least=True),
         Figure("processes that were asked to stop and did not end with 0", fleet.bad, 0),
         Figure("seconds until the slowest was back", max(fleet.took_s), None),
     ]
