@@ -57,7 +57,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         else None,
         inbound=_keys("FAIRWAY_INBOUND_KEYS", _required(env, "FAIRWAY_INBOUND_KEYS")),
         outbound=_keys("FAIRWAY_OUTBOUND_KEYS", keys)
-        if (keys := _secret(env, "FAIRWAY_OUTBOUND_KEYS"))
+        if (keys := secret(env, "FAIRWAY_OUTBOUND_KEYS"))
         else None,
         lease_s=lease_s,
         # A call must have ended before its lease does: a worker that lost its lease may not still be calling.
@@ -81,7 +81,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def _secret(env: Mapping[str, str], name: str) -> str | None:
+def secret(env: Mapping[str, str], name: str) -> str | None:
+    """The value of *name*, or what is in the file that `NAME_FILE` names; raises `UsageProblem` when that is not readable."""
     path = env.get(f"{name}_FILE")
     if not path:
         return env.get(name)
@@ -95,7 +96,7 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
 
 
 def _required(env: Mapping[str, str], name: str) -> str:
-    value = _secret(env, name)
+    value = secret(env, name)
     if not value:
         raise UsageProblem(
             f"{name} is not set.",

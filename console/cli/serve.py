@@ -203,9 +203,10 @@ async def _worker(settings: Settings, registry: Mapping[str, Connector], place: 
 @click.option("--json", "as_json", is_flag=True)
 def migrate_command(as_json: bool) -> None:
     """Bring the database of DATABASE_URL (its owner's URL) to the newest schema. Safe to run again."""
+    from core.settings import secret
     from core.store.migrate import migrate
 
-    url = os.environ.get("DATABASE_URL")
+    url = secret(os.environ, "DATABASE_URL")
     if not url:
         raise UsageProblem(
             "DATABASE_URL is not set.", fix="`./fairway up` migrates its own database by itself."
