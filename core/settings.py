@@ -82,7 +82,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def secret(env: Mapping[str, str], name: str) -> str | None:
-    """The value of *name*, or what is in the file that `NAME_FILE` names; raises `UsageProblem` when that is not readable."""
+    """The value of *name*, or what is in the file that `NAME_FILE` names; raises `UsageProblem` when it cannot be read."""
     path = env.get(f"{name}_FILE")
     if not path:
         return env.get(name)

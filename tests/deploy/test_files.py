@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import tomllib
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from console.home import Home
-from core.sealing import Keyring
-from tests.conftest import PASSWORDS
 from webhooks.server import DRAIN_S
 
 ROOT = Path(__file__).parents[2]
@@ -103,74 +96,3 @@ def test_systemd_understands_every_line_of_the_units(tmp_path: Path) -> None:
 
     ours = [line for line in ran.stderr.splitlines() if "fairway" in line]
     assert ours == []
-
-
-@pytest.mark.soak
-@pytest.mark.skipif(
-    os.getuid() != 0 or shutil.which("tini") is None, reason="needs root, and tini (apt-get install tini)"
-)
-def test_what_the_image_is_built_of_serves_as_another_user_under_tini(elsewhere: str) -> None:
-    """The commands of the Containerfile, in a directory: no image can be built where there is no daemon."""
-    place = Path(tempfile.mkdtemp(prefix="fairway-image-"))
-    place.chmod(0o755)
-    (place / "tmp").mkdir()
-    try:
-        _build(place)
-        said = []
-        for _ in range(2):
-            migrated = _start(place, "migrate", {"DATABASE_URL": elsewhere})
-            said.append(migrated.communicate(timeout=120)[0])
-            assert migrated.returncode == 0
-        home = Home(place, Keyring.generate("in1"), Keyring.generate("out1"), PASSWORDS)
-        told = {"FAIRWAY_HOST": "127.0.0.1", "FAIRWAY_PORT": "0", "FAIRWAY_METRICS_PORT": "19400"}
-        for role in ("web", "worker"):
-            served = _start(place, role, {**home.environment(elsewhere, None, f"fairway_{role}"), **told})
-            assert served.stdout is not None
-            ready = served.stdout.readline()
-            with urllib.request.urlopen("http://127.0.0.1:19400/metrics", timeout=10) as answer:
-                metrics = answer.read().decode()
-            owner = Path(f"/proc/{served.pid}").stat().st_uid
-            served.send_signal(signal.SIGTERM)
-
-            assert served.wait(30) == 0
-            assert ready.startswith("http://127.0.0.1:" if role == "web" else "ready")
-            assert "fairway_database_up 1.0" in metrics
-            assert owner == USER
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-    assert said[0].splitlines()[0].endswith(".sql")
-    assert said[1].startswith("Nothing to do")
-
-
-def _build(place: Path) -> None:
-    shutil.copy(ROOT / "requirements.lock", place / "tmp")
-    (build,) = re.findall(r"^RUN (python -m venv .*(?:\n .*)+)", IMAGE, re.MULTILINE)
-    build = build.replace("/opt/fairway", str(place / "venv")).replace("/tmp/", f"{place}/tmp/")
-    subprocess.run(["sh", "-ec", build], check=True, timeout=600)
-    (place / "srv").mkdir()
-    for line in re.findall(r"^COPY (?!--)(.+) \S+$", IMAGE, re.MULTILINE):
-        for name in line.split():
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, place / "srv" / name)
-            else:
-                shutil.copy(ROOT / name, place / "srv")
-
-
-def _start(place: Path, role: str, environment: dict[str, str]) -> subprocess.Popen[str]:
-    """As the image's entrypoint does it: a user without rights who can write nowhere."""
-    return subprocess.Popen(
-        ["tini", "--", str(place / "venv/bin/python"), "-P", "-m", "console.cli", role],
-        cwd=place / "srv",
-        env={
-            "PYTHONPATH": str(place / "srv"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "TINI_SUBREAPER": "1",
-            **environment,
-        },
-        user=USER,
-        group=USER,
-        extra_groups=[],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
