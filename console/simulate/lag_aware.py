@@ -20,7 +20,7 @@ from core.rules.stock import desired_level
 from core.usecases.tally_sales import SETTLED
 
 LIMIT = 1.0  # units oversold in 10,000 orders that the merchant bears
-AGAIN_S = 1800.0  # what sells nothing any more is looked at again after so long
+AGAIN_S = 3600.0  # what sells nothing any more is looked at again after so long
 LEARN = 20  # lags are read anew when so many times as many have been measured
 # Rounded are rates, parts of a channel and limits: to powers of these.
 RATE, PART, LIMITS = 2.0, 2.0, 4.0
@@ -40,6 +40,7 @@ class LagAware:
         self.orders = [1.0] * len(channels)  # of all SKUs
         self.buffers: dict[Item, tuple[int, ...]] = {}
         self.looked_at: dict[Item, float] = {}
+        self.again_at = 0.0
         self.known: dict[tuple[object, ...], tuple[int, ...]] = {}
         self.nothing = (0,) * len(channels)
 
@@ -56,11 +57,14 @@ class LagAware:
 
     def measured(self, now: float) -> list[Item]:
         """Count the sales that have settled, and return the items whose buffers are other ones by now."""
-        selling = {
-            item
-            for item, buffers in self.buffers.items()
-            if any(buffers) and self.looked_at[item] <= now - AGAIN_S
-        }
+        selling: set[Item] = set()
+        if now >= self.again_at:
+            self.again_at = now + AGAIN_S / 10
+            selling = {
+                item
+                for item, buffers in self.buffers.items()
+                if any(buffers) and self.looked_at[item] <= now - AGAIN_S
+            }
         while self.sales and self.sales[0][0] <= now - SETTLED.total_seconds():
             _, item, quantity, sold = self.sales.popleft()
             sold_at = EPOCH + timedelta(seconds=sold)
