@@ -19,11 +19,13 @@ from core.rules.lags import LagModel
 from core.rules.stock import desired_level
 from core.usecases.tally_sales import SETTLED
 
-LIMIT = 1.0  # units oversold in 10,000 orders that the merchant bears
+LIMIT = (
+    0.3  # units oversold in 10,000 orders that the merchant bears: it costs little, as the other figures show
+)
 AGAIN_S = 3600.0  # what sells nothing any more is looked at again after so long
 LEARN = 20  # lags are read anew when so many times as many have been measured
 # Rounded are rates, parts of a channel and limits: to powers of these.
-RATE, PART, LIMITS = 2.0, 2.0, 4.0
+RATE, PART, LIMITS = 2.0, 4.0, 4.0
 SLOW = 0.02  # units an hour; slower is as slow
 
 
