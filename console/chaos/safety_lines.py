@@ -34,7 +34,7 @@ LINES = (
     ),
     SafetyLine(
         "a lease lost at the end called well done", _UC + "lease.py",
-        'outcome=end.outcome if ours else "lost_lease"', "outcome=end.outcome",
+        'outcome, ended = end.outcome if ours else "lost_lease", hub.clock()', "outcome, ended = end.outcome, hub.clock()",
         (_T + "test_lease.py::test_a_lease_lost_at_the_very_end_is_not_called_well_done",),
     ),
     SafetyLine(

@@ -71,7 +71,7 @@ async def test_a_shop_that_refuses_to_be_told_is_said_with_its_words_and_told_wh
     await later(loop, seconds=5)
 
     # The other shop is told all the same: less than six, since the first goes on selling what it shows.
-    assert while_refused == (10, 1)
+    assert while_refused == (10, 3)
     assert [item.state for item in found] == [State.PROBLEM]
     assert "one is paused: " in found[0].found
     assert "Invalid API key or access token" in said
