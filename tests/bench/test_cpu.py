@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,29 +19,30 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="th
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 
 
-def test_a_child_that_ended_and_one_that_runs_are_counted_with_their_parent() -> None:
-    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}]); print('x', flush=True); input()"
+@contextmanager
+def running(script: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has said a line and waits for one."""
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.readline()
-        assert 0.25 < cpu_s([process.pid]) < 2
+        yield process
         process.stdin.write(b"\n")
+
+
+def test_a_child_that_ended_and_one_that_runs_are_counted_with_their_parent() -> None:
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}]); print('x', flush=True); input()"
+    with running(script) as process:
+        assert 0.25 < cpu_s([process.pid]) < 2
 
 
 def test_leaders_that_are_one_below_the_other_are_counted_once() -> None:
     script = f"{BURN}print('x', flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        process.stdout.readline()
+    with running(script) as process:
         both = cpu_s([os.getpid(), process.pid])
         assert both == pytest.approx(cpu_s([os.getpid()]), abs=0.1)
-        process.stdin.write(b"\n")
 
 
 def test_memory_of_this_process_is_tens_of_megabytes() -> None:
