@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from console.processes import die_with
 from core.log import get_log
 
-PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+PASSED_ON = {signal.SIGTERM, signal.SIGINT}
+HEARD = {*PASSED_ON, signal.SIGCHLD}
 
 log = get_log("keeper")
 
@@ -40,31 +41,20 @@ def take_place() -> Place:
     Call it with everything imported, before any thread or event loop: a child then begins within milliseconds, where a new
     interpreter takes seconds of a core that others need.
     """
-    child, asked = 0, False
-
-    def pass_on(_number: int, _frame: object) -> None:
-        nonlocal asked
-        asked = True
-        if child:
-            os.kill(child, signal.SIGTERM)
-
-    for name in PASSED_ON:
-        signal.signal(name, pass_on)
+    # They are fetched, never delivered: a handler is not run when its signal comes just before the wait for a child begins.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored is not kept for a fetch everywhere
     before = None
     while True:
         place = Place(secrets.randbits(62), before, mmap.mmap(-1, 1))
         parent = os.getpid()
-        signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)  # or one that comes now is heard by neither
         child = os.fork()
         if not child:
             die_with(parent, signal.SIGKILL)
-            for name in PASSED_ON:
-                signal.signal(name, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
             return place
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        child = 0
+        code, asked = _keep(child)
         if code >= 0 or asked or not place.ready[0]:
             sys.exit(code if code >= 0 else 128 - code)
         log.warning(
@@ -73,3 +63,15 @@ def take_place() -> Place:
         )
         before = place.holder
         place.ready.close()
+
+
+def _keep(child: int) -> tuple[int, bool]:
+    """Pass on to *child* that it shall stop, until it ends; returns its code and whether it was asked."""
+    asked = False
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status), asked
+        if signal.sigwait(HEARD) in PASSED_ON:
+            asked = True
+            os.kill(child, signal.SIGTERM)

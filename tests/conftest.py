@@ -31,11 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--soak"):
-        return
+    soak = config.getoption("--soak")
     for item in items:
         if "soak" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="a soak: runs only with --soak"))
+            item.add_marker(
+                pytest.mark.timeout(0) if soak else pytest.mark.skip(reason="a soak: runs only with --soak")
+            )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -50,9 +49,9 @@ class Fleet:
     async def restart(self, name: str) -> None:
         """Ask the process to stop, start another in its place, and wait until it is at work."""
         process, begun = self.processes[name], time.monotonic()
+        await process.stop()
         assert process.child is not None  # noqa: S101 - all were started
-        process.send(signal.SIGTERM)
-        self.bad += await process.child.wait() != 0
+        self.bad += process.child.returncode != 0
         await process.start()
         if name in WEBS:
             while _address(process) not in self.door.upstreams:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 HEAD = """
 import os, signal, sys, time
 from console.successor import take_place
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # heard only by who waits for it, and not missed before
 place = take_place()
 print(os.getpid(), place.holder, place.before, flush=True)
 """
@@ -26,19 +27,18 @@ print(os.getpid(), place.holder, place.before, flush=True)
 
 @contextmanager
 def _kept(rest: str) -> Iterator[subprocess.Popen[str]]:
-    keeper = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", HEAD + rest],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    )
-    try:
-        with keeper:
+    ) as keeper:
+        try:
             yield keeper
-    finally:
-        keeper.kill()
+        finally:
+            keeper.kill()
 
 
 def _next(keeper: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -49,7 +49,7 @@ def _next(keeper: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def test_who_is_killed_at_work_is_succeeded_at_once_by_one_that_knows_its_name() -> None:
-    with _kept("place.announce()\nos.kill(os.getpid(), signal.SIGSTOP)\nsys.exit(3)") as keeper:
+    with _kept("place.announce()\nsignal.sigwait({signal.SIGUSR1})\nsys.exit(3)") as keeper:
         first, name, before = _next(keeper)
         assert keeper.stdout is not None
         ready = keeper.stdout.readline()
@@ -57,7 +57,7 @@ def test_who_is_killed_at_work_is_succeeded_at_once_by_one_that_knows_its_name()
         os.kill(first, signal.SIGKILL)
         second, another, its_before = _next(keeper)
         took_s = time.monotonic() - killed
-        os.kill(second, signal.SIGCONT)
+        os.kill(second, signal.SIGUSR1)
         rest = keeper.stdout.read()
         code = keeper.wait(10)
 
