@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import sys
+import time
 from dataclasses import dataclass
 
 from console.processes import die_with
@@ -20,10 +21,13 @@ log = get_log("keeper")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Who works here now: *holder* is its name in what it claims, *before* the name of the one that a signal ended."""
+    """Who works here now: *holder* is its name in what it claims, *before* the name of the one that a signal ended, *since*
+    when the first of them began (monotonic seconds).
+    """
 
     holder: int
     before: int | None
+    since: float
     ready: mmap.mmap
 
     def announce(self) -> None:
@@ -44,9 +48,9 @@ def take_place() -> Place:
     # They are fetched, never delivered: a handler is not run when its signal comes just before the wait for a child begins.
     signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored is not kept for a fetch everywhere
-    before = None
+    before, since = None, time.monotonic()
     while True:
-        place = Place(secrets.randbits(62), before, mmap.mmap(-1, 1))
+        place = Place(secrets.randbits(62), before, since, mmap.mmap(-1, 1))
         parent = os.getpid()
         child = os.fork()
         if not child:

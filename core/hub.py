@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from core.clock import Clock, wall_clock
 from core.connector import Connector
-from core.errors import FairwayError
+from core.errors import FairwayError, Missing
 from core.meter import Meter
 from core.net import Line, Send, open_client, sender
 from core.rules.intake import IntakeRule
 from core.rules.own_count import CountRule, count_rule
 from core.sealing import BodyBox
 from core.settings import Settings
-from core.store import connections
+from core.store import connections, words
 from core.store.connections import Linked
 from core.store.database import Connection, Database
 from core.wake import Silent, Wake
@@ -66,19 +66,52 @@ class Hub:
         if kept and time.monotonic() - kept[0] < KEPT_S:
             return kept[1]
         async with self.database.transaction([merchant_id]) as tx:
-            linked = await connections.linked(tx, merchant_id, connection_id)
-            account = Account(
-                linked=linked,
-                connector=self.connector(linked.channel),
-                overrides=await connections.overrides(tx, merchant_id, connection_id),
-                rules=tuple(
-                    IntakeRule.model_validate(rule)
-                    for rule in await connections.intake_rules(tx, merchant_id, connection_id)
-                ),
-                box=await connections.data_key(tx, merchant_id, self.settings.inbound),
-            )
-        self._accounts[merchant_id, connection_id] = (time.monotonic(), account)
-        return account
+            read = await self._read_accounts(tx, [(merchant_id, connection_id)])
+        match read.get((merchant_id, connection_id)):
+            case Account() as account:
+                return account
+            case FairwayError() as error:
+                raise error
+        raise Missing(f"There is no connection {connection_id}.", fix="See `fairway connections`.")
+
+    async def accounts(
+        self, tx: Connection, pairs: Collection[tuple[int, int]]
+    ) -> dict[tuple[int, int], Account]:
+        """As `account`, for many (merchant, connection) pairs of declared merchants at once.
+
+        Those that there are not, or that cannot be opened, are left out: `account` says why.
+        """
+        now = time.monotonic()
+        kept = {pair: self._accounts[pair] for pair in pairs if pair in self._accounts}
+        found = {pair: account for pair, (at, account) in kept.items() if now - at < KEPT_S}
+        if missing := [pair for pair in set(pairs) if pair not in found]:
+            read = await self._read_accounts(tx, missing)
+            found |= {pair: account for pair, account in read.items() if isinstance(account, Account)}
+        return found
+
+    async def _read_accounts(
+        self, tx: Connection, pairs: Sequence[tuple[int, int]]
+    ) -> dict[tuple[int, int], Account | FairwayError]:
+        """Read and keep what there is of *pairs*; an error stands for what cannot be opened."""
+        overrides = await words.overrides(tx, pairs)
+        rules = await words.intake_rules(tx, pairs)
+        keys = await connections.sealed_keys(tx, {merchant for merchant, _ in pairs})
+        read: dict[tuple[int, int], Account | FairwayError] = {}
+        for linked in await connections.linked_of(tx, pairs):
+            pair = (linked.merchant_id, linked.connection_id)
+            try:
+                read[pair] = account = Account(
+                    linked=linked,
+                    connector=self.connector(linked.channel),
+                    overrides=overrides[pair],
+                    rules=tuple(IntakeRule.model_validate(rule) for rule in rules[pair]),
+                    box=connections.open_key(pair[0], keys[pair[0]], self.settings.inbound),
+                )
+            except FairwayError as error:
+                read[pair] = error
+            else:
+                self._accounts[pair] = (time.monotonic(), account)
+        return read
 
     def forget(self, merchant_id: int, connection_id: int) -> None:
         """Read the connection anew next time."""

@@ -124,16 +124,22 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
 class Worker:
     """Does work when rung and looks for it by itself in between. One spell of a kind at a time.
 
-    Once *stopped* is set no step begins any more: a step is what a kind does at a time, such as a slice.
+    Once *stopped* is set no step begins any more: a step is what a kind does at a time, such as a slice. *since* is for who
+    takes the place of another: what comes by the clock goes on as if it had worked since then (monotonic seconds), so that
+    who is killed again and again does not begin with all of it.
     """
 
-    def __init__(self, hub: Hub, stopped: asyncio.Event | None = None) -> None:
+    def __init__(self, hub: Hub, stopped: asyncio.Event | None = None, *, since: float | None = None) -> None:
         self._hub = hub
         self._stopped = stopped or asyncio.Event()
         self._busy = {kind: asyncio.Lock() for kind in KINDS}
         self._next: set[str] = set()  # kinds whose next spell waits for the one that runs
         self._down = False
-        self._looked_at = dict.fromkeys(EVERY_S, -math.inf)
+        now = time.monotonic()
+        self._looked_at = {
+            kind: -math.inf if since is None else now - (now - since) % every
+            for kind, every in EVERY_S.items()
+        }
 
     async def spell(self, kind: str) -> None:
         """Do *kind* until nothing is due, the spell is over or we stop. A ring during a spell is not lost: it runs after,

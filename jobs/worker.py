@@ -36,11 +36,12 @@ async def run_worker(
     announce: Callable[[], None],
     holder: int = 0,
     before: int | None = None,
+    since: float | None = None,
 ) -> None:
     """Work until SIGTERM or SIGINT; the step that is under way then is finished, and no other begins.
 
     *announce* is called once work can begin. *holder* is this worker's name in what it claims, *before* that of one whose
-    place it takes, and which is dead.
+    place it takes, and which is dead; *since* is when the first of them began, in monotonic seconds.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -52,7 +53,7 @@ async def run_worker(
     async with open_hub(settings, registry, wake=wake, holder=holder) as hub:
         if before is not None:
             await _take_over(hub, before)
-        worker = Worker(hub, stopped)
+        worker = Worker(hub, stopped, since=None if before is None else since)
         announce()
         listening = asyncio.create_task(bell.listen(worker, stopped))
         await worker.patrol(bell.pause)

@@ -30,8 +30,7 @@ def rules(load: Path | None, merchant: str, connection: str | None, as_json: boo
     merchant's own rules; the built-in ones stay behind them.
     """
     from core.rules.intake import DEFAULTS
-    from core.store import connections
-    from core.store.words import put_rules
+    from core.store.words import intake_rules, put_rules
 
     wanted = _read_rules(load) if load else None
 
@@ -41,7 +40,8 @@ def rules(load: Path | None, merchant: str, connection: str | None, as_json: boo
             async with hub.database.transaction([merchant_id]) as tx:
                 if wanted is not None:
                     await put_rules(tx, merchant_id, connection_id, wanted)
-                own = await connections.intake_rules(tx, merchant_id, connection_id)
+                pair = (merchant_id, connection_id)
+                own = (await intake_rules(tx, [pair]))[pair]
             builtin = [rule.model_dump(mode="json", exclude_none=True) for rule in DEFAULTS]
             return {"own": own, "builtin": builtin}
 

@@ -195,7 +195,12 @@ async def _worker(settings: Settings, registry: Mapping[str, Connector], place: 
         await start_safely(settings, works=True)
     async with admin_port(settings, works=True):
         await run_worker(
-            settings, registry, announce=place.announce, holder=place.holder, before=place.before
+            settings,
+            registry,
+            announce=place.announce,
+            holder=place.holder,
+            before=place.before,
+            since=place.since,
         )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 
@@ -72,9 +71,22 @@ async def merchant_ids(tx: Connection) -> list[int]:
 
 
 async def data_key(tx: Connection, merchant_id: int, ring: Keyring) -> BodyBox:
-    sealed = await tx.fetchval("SELECT data_key FROM merchants WHERE merchant_id = $1", merchant_id)
-    if sealed is None:
+    sealed = await sealed_keys(tx, [merchant_id])
+    if merchant_id not in sealed:
         raise Missing(f"There is no merchant {merchant_id}.")
+    return open_key(merchant_id, sealed[merchant_id], ring)
+
+
+async def sealed_keys(tx: Connection, merchants: Collection[int]) -> dict[int, bytes]:
+    """Merchant -> its data key, as `open_key` takes it."""
+    rows = await tx.fetch(
+        "SELECT merchant_id, data_key FROM merchants WHERE merchant_id = ANY ($1::bigint[])", list(merchants)
+    )
+    return {row["merchant_id"]: row["data_key"] for row in rows}
+
+
+def open_key(merchant_id: int, sealed: bytes, ring: Keyring) -> BodyBox:
+    """What the merchant's bodies are sealed with; raises `SealBroken` when *ring* does not open it."""
     return BodyBox.of(ring.open(sealed, associated("merchant", merchant_id)))
 
 
@@ -228,6 +240,17 @@ async def linked(tx: Connection, merchant_id: int, connection_id: int) -> Linked
     return _linked(row)
 
 
+async def linked_of(tx: Connection, pairs: Sequence[tuple[int, int]]) -> list[Linked]:
+    """Those connections, of (merchant, connection) pairs, that there are."""
+    rows = await tx.fetch(
+        f"""{_LINKED} JOIN unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, connection_id)
+              USING (merchant_id, connection_id)""",
+        [pair[0] for pair in pairs],
+        [pair[1] for pair in pairs],
+    )
+    return [_linked(row) for row in rows]
+
+
 async def linked_all(tx: Connection) -> list[Linked]:
     """The connections of the declared merchants."""
     return [_linked(row) for row in await tx.fetch(f"{_LINKED} ORDER BY connection_id")]
@@ -304,27 +327,3 @@ async def pushing(tx: Connection) -> set[tuple[int, int]]:
         "SELECT merchant_id, connection_id FROM connections WHERE push_stock AND status = 'active'"
     )
     return {(row["merchant_id"], row["connection_id"]) for row in rows}
-
-
-async def overrides(tx: Connection, merchant_id: int, connection_id: int) -> dict[str, dict[str, str]]:
-    """The merchant's own lookup rows; those of the connection win over those of all connections."""
-    rows = await tx.fetch(
-        """SELECT lookup, word, meaning FROM overrides
-           WHERE merchant_id = $1 AND connection_id IN (0, $2) ORDER BY connection_id""",
-        merchant_id,
-        connection_id,
-    )
-    found: dict[str, dict[str, str]] = {}
-    for row in rows:
-        found.setdefault(row["lookup"], {})[row["word"]] = row["meaning"]
-    return found
-
-
-async def intake_rules(tx: Connection, merchant_id: int, connection_id: int) -> list[dict[str, Any]]:
-    rows = await tx.fetch(
-        """SELECT conditions, action FROM intake_rules
-           WHERE merchant_id = $1 AND connection_id IN (0, $2) ORDER BY connection_id DESC, position""",
-        merchant_id,
-        connection_id,
-    )
-    return [dict(row) for row in rows]

@@ -185,16 +185,27 @@ async def finish(tx: Connection, claimed: Sequence[Claimed]) -> int:
     return int(status.rsplit(" ", 1)[-1])
 
 
-async def give_back(tx: Connection, claimed: Sequence[Claimed], *, uncount: bool) -> None:
-    """Let others have it at once; *uncount* when the failure was not the delivery's."""
+async def give_back(tx: Connection, claimed: Sequence[Claimed]) -> None:
+    """Let others have it at once, as if it had not been claimed: what failed was not the delivery."""
     await tx.execute(
-        """UPDATE todo t SET lease_until = '-infinity', attempts = t.attempts - $4
+        """UPDATE todo t SET lease_until = '-infinity', attempts = t.attempts - 1
            FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS c (merchant_id, delivery_id, epoch)
            WHERE t.merchant_id = c.merchant_id AND t.delivery_id = c.delivery_id AND t.epoch = c.epoch""",
         [item.merchant_id for item in claimed],
         [item.delivery_id for item in claimed],
         [item.epoch for item in claimed],
-        int(uncount),
+    )
+
+
+async def set_back(tx: Connection, item: Claimed, pause_s: float) -> None:
+    """Have it tried again after *pause_s* seconds; the try counts."""
+    await tx.execute(
+        """UPDATE todo SET lease_until = clock_timestamp() + make_interval(secs => $4)
+           WHERE merchant_id = $1 AND delivery_id = $2 AND epoch = $3""",
+        item.merchant_id,
+        item.delivery_id,
+        item.epoch,
+        pause_s,
     )
 
 

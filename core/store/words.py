@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from core.store.database import Connection, Row, json_texts
+
+Lookups: TypeAlias = dict[str, dict[str, str]]
 
 
 async def put_words(tx: Connection, merchant_id: int, rows: Sequence[tuple[int, str, str, str]]) -> None:
@@ -65,3 +67,48 @@ async def orders_held_for(tx: Connection, merchant_id: int, code: str) -> list[t
         code,
     )
     return [(row["connection_id"], row["channel_order_id"]) for row in rows]
+
+
+async def overrides(tx: Connection, pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], Lookups]:
+    """The merchants' own lookup rows for (merchant, connection) pairs; those of the connection win over those of all its
+    merchant's.
+    """
+    rows = await tx.fetch(
+        """SELECT merchant_id, connection_id, lookup, word, meaning FROM overrides
+           WHERE merchant_id = ANY ($1::bigint[]) ORDER BY connection_id""",
+        [*{merchant for merchant, _ in pairs}],
+    )
+    found: dict[tuple[int, int], Lookups] = {pair: {} for pair in pairs}
+    for row, pair in _for_pairs(rows, pairs):
+        found[pair].setdefault(row["lookup"], {})[row["word"]] = row["meaning"]
+    return found
+
+
+async def intake_rules(
+    tx: Connection, pairs: Collection[tuple[int, int]]
+) -> dict[tuple[int, int], list[dict[str, Any]]]:
+    """The rules for (merchant, connection) pairs, first those of the connection, then those for all of its merchant's."""
+    rows = await tx.fetch(
+        """SELECT merchant_id, connection_id, conditions, action FROM intake_rules
+           WHERE merchant_id = ANY ($1::bigint[]) ORDER BY connection_id DESC, position""",
+        [*{merchant for merchant, _ in pairs}],
+    )
+    found: dict[tuple[int, int], list[dict[str, Any]]] = {pair: [] for pair in pairs}
+    for row, pair in _for_pairs(rows, pairs):
+        found[pair].append({"conditions": row["conditions"], "action": row["action"]})
+    return found
+
+
+def _for_pairs(
+    rows: Sequence[Row], pairs: Collection[tuple[int, int]]
+) -> Iterator[tuple[Row, tuple[int, int]]]:
+    """Each row with each pair that it is for: the connection 0 stands for all of a merchant's."""
+    if not rows:
+        return
+    of_merchant: dict[int, list[tuple[int, int]]] = {}
+    for pair in pairs:
+        of_merchant.setdefault(pair[0], []).append(pair)
+    for row in rows:
+        for pair in of_merchant[row["merchant_id"]]:
+            if row["connection_id"] in (0, pair[1]):
+                yield row, pair

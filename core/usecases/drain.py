@@ -1,8 +1,8 @@
 """Drain: turn stored deliveries into orders, a slice at a time. Makes no network call.
 
 One transaction claims a slice, a second one applies it and strikes it off; where some merchants have much more of it than
-others, these have a transaction of their own before (`core.rules.turns`). What fails is halved until the bad delivery is
-alone; alone, it is parked after five tries, and nothing else waits for it.
+others, these have a transaction of their own before (`core.rules.turns`). What cannot be applied is halved until the bad
+delivery is alone; alone, it is parked after five tries, some time apart, and nothing else waits for it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from core.usecases.fold_slice import Item
 from core.usecases.run_log import counts_of, recorded
 
 MAX_TRIES = 5  # claims of one delivery before it is parked
+AGAIN_S = 0.2  # before what failed alone is tried again: the first time, then twice as long each time
 SLICE_LEASE_S = (
     10.0  # a slice takes less, even on a machine that is overloaded; whoever outlives a worker need not wait
 )
@@ -61,18 +62,17 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
     async with hub.database.transaction([]) as tx:
         lease_s = min(SLICE_LEASE_S, hub.settings.lease_s)
         claimed = await deliveries.claim(tx, limit, lease_s, hub.holder)
+        fresh = [item for item in claimed if item.attempts == 1]
+        # A delivery that was claimed before may be what killed its worker: it goes alone, after all that is not suspect.
+        others = sorted((item for item in claimed if item.attempts > 1), key=lambda item: item.attempts)
+        if others:
+            await deliveries.give_back(tx, others)
         if claimed:
             await reach("drain.claiming")
     done = Drained(claimed=len(claimed))
     if not claimed:
         return done
     await reach("drain.claimed")
-    fresh = [item for item in claimed if item.attempts == 1]
-    # A delivery that was claimed before may be what killed its worker: it goes alone, after all that is not suspect.
-    others = sorted((item for item in claimed if item.attempts > 1), key=lambda item: item.attempts)
-    if others:
-        async with hub.database.transaction({item.merchant_id for item in others}) as tx:
-            await deliveries.give_back(tx, others, uncount=True)
     with keep_lines():
         for turn in turns(Counter(item.merchant_id for item in fresh)):
             batch = [item for item in fresh if item.merchant_id in turn]
@@ -105,66 +105,88 @@ async def _drain_alone(hub: Hub, suspects: Sequence[Claimed], started: datetime,
 
 
 async def _drain_batch(hub: Hub, claimed: Sequence[Claimed], started: datetime, done: Drained) -> None:
+    """Read and apply *claimed*; whatever fails for its own sake is set back, the rest is applied."""
     try:
-        items = await _read(hub, claimed)
+        items, broken = await _read(hub, claimed)
         await reach("drain.read")
-        applied = await _apply(hub, items, started)
-    except Exception as error:
-        if isinstance(error, RETRYABLE):
-            merchants = {item.merchant_id for item in claimed}
-            async with recorded(hub, "drain", merchants, started) as (tx, about):
-                await deliveries.give_back(tx, claimed, uncount=True)
-                about.counts, about.error = {"given_back": len(claimed)}, type(error).__name__
-            raise
-        if len(claimed) > 1:
-            middle = len(claimed) // 2
-            await _drain_batch(hub, claimed[:middle], started, done)
-            await _drain_batch(hub, claimed[middle:], started, done)
+        for item, error in broken:
+            await _set_back(hub, item, started, error, done)
+        await _apply_all(hub, items, started, done)
+    except RETRYABLE as error:
+        merchants = {item.merchant_id for item in claimed}
+        async with recorded(hub, "drain", merchants, started) as (tx, about):
+            await deliveries.give_back(tx, claimed)
+            about.counts, about.error = {"given_back": len(claimed)}, type(error).__name__
+        raise
+
+
+async def _apply_all(hub: Hub, items: Sequence[Item], started: datetime, done: Drained) -> None:
+    try:
+        if items:
+            done.applied.add(await _apply(hub, items, started))
+    except RETRYABLE:
+        raise
+    except Exception as error:  # noqa: BLE001 - what it was, is found out by halves
+        if len(items) == 1:
+            await _set_back(hub, items[0].claimed, started, error, done)
             return
-        done.failed += 1
-        await _set_back(hub, claimed[0], started, error)
-    else:
-        done.applied.add(applied)
+        middle = len(items) // 2
+        await _apply_all(hub, items[:middle], started, done)
+        await _apply_all(hub, items[middle:], started, done)
 
 
-async def _read(hub: Hub, claimed: Sequence[Claimed]) -> list[Item]:
-    """Open and understand the claimed deliveries."""
-    async with hub.database.transaction({item.merchant_id for item in claimed}) as tx:
-        rows = await deliveries.load(tx, claimed)
+async def _read(hub: Hub, claimed: Sequence[Claimed]) -> tuple[list[Item], list[tuple[Claimed, Exception]]]:
+    """Open and understand the claimed deliveries; also returns those over which the reader broke, each with the error."""
     by_id = {item.delivery_id: item for item in claimed}
-    items = []
+    items: list[Item] = []
+    broken: list[tuple[Claimed, Exception]] = []
+    try:
+        async with hub.database.transaction({item.merchant_id for item in claimed}) as tx:
+            rows = await deliveries.load(tx, claimed)
+            await hub.accounts(tx, {(item.merchant_id, item.connection_id) for item in claimed})
+    except RETRYABLE:
+        raise
+    except Exception as error:  # noqa: BLE001 - each of them is tried again alone
+        return [], [(item, error) for item in claimed]
     for row in rows:
-        account = await hub.account(row["merchant_id"], row["connection_id"])
-        body = account.box.open(row["body"], deliveries.body_owner(row["connection_id"], row["dedupe_key"]))
-        delivery = Delivery(topic=row["topic"], headers=row["headers"], body=body)
-        if by_id[row["delivery_id"]].attempts > MAX_TRIES:
-            reading: Reading = Unreadable(
-                (Problem(code="poison", pointer="", message=f"its worker ended {MAX_TRIES} times over it"),)
-            )
-        elif len(body) > LARGE:
-            reading = await asyncio.to_thread(account.connector.read, delivery, account.overrides)
-        else:
-            reading = account.connector.read(delivery, account.overrides)
-        if foreign := _foreign(account, delivery):
-            log.error("a delivery is of another account", extra={"fields": _about(by_id[row["delivery_id"]])})
-            reading = foreign
-        if row["delivery_id"] % SAMPLE == 0 and isinstance(account.connector, NoticesFields):
-            if len(body) > LARGE:
-                unread = await asyncio.to_thread(account.connector.unread, delivery)
-            else:
-                unread = account.connector.unread(delivery)
-            await _notice(hub, row, unread)
-        items.append(
-            Item(
-                claimed=by_id[row["delivery_id"]],
-                account=account,
-                topic=row["topic"],
-                looked=row["via"] != "webhook",
-                received_at=row["received_at"],
-                reading=reading,
-            )
+        try:
+            items.append(await _read_one(hub, row, by_id[row["delivery_id"]]))
+        except RETRYABLE:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a body does to its reader is this delivery's affair
+            broken.append((by_id[row["delivery_id"]], error))
+    return items, broken
+
+
+async def _read_one(hub: Hub, row: Row, claimed: Claimed) -> Item:
+    account = await hub.account(row["merchant_id"], row["connection_id"])
+    body = account.box.open(row["body"], deliveries.body_owner(row["connection_id"], row["dedupe_key"]))
+    delivery = Delivery(topic=row["topic"], headers=row["headers"], body=body)
+    if claimed.attempts > MAX_TRIES:
+        reading: Reading = Unreadable(
+            (Problem(code="poison", pointer="", message=f"its worker ended {MAX_TRIES} times over it"),)
         )
-    return items
+    elif len(body) > LARGE:
+        reading = await asyncio.to_thread(account.connector.read, delivery, account.overrides)
+    else:
+        reading = account.connector.read(delivery, account.overrides)
+    if foreign := _foreign(account, delivery):
+        log.error("a delivery is of another account", extra={"fields": _about(claimed)})
+        reading = foreign
+    if row["delivery_id"] % SAMPLE == 0 and isinstance(account.connector, NoticesFields):
+        if len(body) > LARGE:
+            unread = await asyncio.to_thread(account.connector.unread, delivery)
+        else:
+            unread = account.connector.unread(delivery)
+        await _notice(hub, row, unread)
+    return Item(
+        claimed=claimed,
+        account=account,
+        topic=row["topic"],
+        looked=row["via"] != "webhook",
+        received_at=row["received_at"],
+        reading=reading,
+    )
 
 
 def _foreign(account: Account, delivery: Delivery) -> Unreadable | None:
@@ -232,8 +254,9 @@ def _about(item: Claimed) -> dict[str, int]:
     }
 
 
-async def _set_back(hub: Hub, item: Claimed, started: datetime, error: Exception) -> None:
+async def _set_back(hub: Hub, item: Claimed, started: datetime, error: Exception, done: Drained) -> None:
     """One delivery failed by itself: try it again later, or park it when it had its tries."""
+    done.failed += 1
     log.warning(
         "a delivery could not be applied",
         extra={"fields": _about(item)},
@@ -249,4 +272,4 @@ async def _set_back(hub: Hub, item: Claimed, started: datetime, error: Exception
             await deliveries.finish(tx, [item])
             log.error("a delivery was parked", extra={"fields": {**_about(item), "code": "poison"}})
         else:
-            await deliveries.give_back(tx, [item], uncount=False)
+            await deliveries.set_back(tx, item, AGAIN_S * 2 ** (item.attempts - 1))

@@ -37,7 +37,10 @@ def registry(registry: dict[str, Connector]) -> dict[str, Any]:
     return {**registry, "woocommerce": Poisoned(registry["woocommerce"])}
 
 
-async def test_poison_alone_is_parked_after_five_tries_and_holds_up_nobody(rig: Rig) -> None:
+async def test_poison_alone_is_parked_after_five_tries_and_holds_up_nobody(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "AGAIN_S", 0.0)
     await rig.counted(mug=100)
     await rig.deliver(*(rig.order(number, (MUG, 1)) for number in (*range(1, 30), 666)))
 
@@ -46,6 +49,7 @@ async def test_poison_alone_is_parked_after_five_tries_and_holds_up_nobody(rig: 
     rest = await rig.drain()
 
     assert (first.claimed, first.failed) == (30, 1)
+    assert await rig.admin.fetchval("SELECT count(*) FROM runs WHERE kind = 'drain' AND outcome = 'ok'") == 1
     assert after_one_drain == (100, 29)
     assert rest.failed == 4
     parked = await rig.admin.fetchrow("SELECT attempts, reasons FROM parked")
@@ -53,6 +57,26 @@ async def test_poison_alone_is_parked_after_five_tries_and_holds_up_nobody(rig: 
     assert parked["attempts"] == 5
     assert decode(parked["reasons"].encode())[0]["code"] == "poison"
     assert await rig.violations() == {}
+
+
+async def test_what_failed_is_tried_again_after_a_pause_that_doubles_each_time(rig: Rig) -> None:
+    await rig.deliver(rig.order(666, (MUG, 1)))
+    pauses = []
+
+    for _ in range(3):
+        await drain_module.drain(rig.hub)
+        pauses.append(
+            float(
+                await rig.admin.fetchval(
+                    "SELECT extract(epoch FROM lease_until - clock_timestamp()) FROM todo"
+                )
+            )
+        )
+        await rig.admin.execute("UPDATE todo SET lease_until = '-infinity'")
+
+    again_s = drain_module.AGAIN_S
+    for pause, most in zip(pauses, (again_s, 2 * again_s, 4 * again_s), strict=True):
+        assert most / 2 < pause <= most
 
 
 async def test_a_delivery_that_killed_its_workers_is_parked_unread(rig: Rig) -> None:
@@ -81,7 +105,7 @@ async def test_a_zombie_whose_lease_was_taken_writes_nothing(rig: Rig) -> None:
     await rig.deliver(rig.order(1, (MUG, 2)))
     async with rig.hub.database.transaction([]) as tx:
         zombies = await deliveries.claim(tx, 10, 0.0)  # its lease ends at once
-    items = await drain_module._read(rig.hub, zombies)
+    items, _ = await drain_module._read(rig.hub, zombies)
     async with rig.hub.database.transaction([]) as tx:
         await deliveries.claim(tx, 10, 30.0)  # somebody else takes over
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from core.usecases.level_variants import level_variants
 from core.usecases.measure import measure
 from core.usecases.relevel import relevel
 from core.usecases.tally_sales import SETTLED, tally_sales
-from jobs.work import Worker
+from jobs.work import EVERY_S, Worker
 
 
 @pytest.fixture
@@ -285,3 +286,13 @@ async def test_a_worker_measures_and_holds_back_without_being_rung_for(rig: Rig)
 
     assert {"tally", "measure"}.isdisjoint(worker.due())
     assert await rig.admin.fetchval("SELECT count(*) FROM measured_buffers WHERE units > 0") == 1
+
+
+async def test_who_takes_the_place_of_another_goes_on_with_its_clock(rig: Rig) -> None:
+    first = Worker(rig.hub)
+    successor = Worker(rig.hub, since=time.monotonic() - 1.5 * EVERY_S["tally"])
+
+    assert set(EVERY_S) <= {*first.due()}
+    assert set(EVERY_S).isdisjoint(successor.due())
+    successor._looked_at["tally"] -= EVERY_S["tally"] / 2
+    assert "tally" in successor.due()
