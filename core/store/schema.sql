@@ -887,7 +887,7 @@ BEGIN
       'measured_buffers', 'reconciles', 'drifts', 'drift_policies', 'certificates'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
-    EXECUTE format('CREATE POLICY declared ON %I USING (merchant_id = ANY (declared_merchants()))', name);
+    EXECUTE format('CREATE POLICY declared ON %I USING (merchant_id = ANY ((SELECT declared_merchants())::bigint[]))', name);
   END LOOP;
 END $$;
 

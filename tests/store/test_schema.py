@@ -121,6 +121,14 @@ async def test_row_security_is_forced_on_every_tenants_table(
     assert rows == []
 
 
+async def test_every_policy_asks_once_for_a_statement_whose_rows_it_may_see(
+    admin: asyncpg.Connection[asyncpg.Record],
+) -> None:
+    policies = await admin.fetch("SELECT DISTINCT qual FROM pg_policies WHERE policyname = 'declared'")
+    assert len(policies) == 1
+    assert "( SELECT declared_merchants()" in policies[0]["qual"]
+
+
 async def test_the_merchant_leads_every_primary_key(admin: asyncpg.Connection[asyncpg.Record]) -> None:
     rows = await admin.fetch(
         """SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
