@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,36 @@ def memory_mb(leaders: Iterable[int]) -> float:
             continue
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total * 1024 / 1e6
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a block took: *seconds* by the clock, CPU seconds of this process (*ours*) and of *postgres*."""
+
+    seconds: float = 0.0
+    ours: float = 0.0
+    postgres: float = 0.0
+
+    @property
+    def cpu(self) -> float:
+        return self.ours + self.postgres
+
+
+@contextmanager
+def spending(postgres: int) -> Iterator[Spent]:
+    """Measures the block; *postgres* is the process of the server that works for it. It is known at the end of the block."""
+    spent = Spent()
+    server, ours, begun = cpu_s([postgres]), _own_s(), time.perf_counter()
+    try:
+        yield spent
+    finally:
+        spent.seconds = time.perf_counter() - begun
+        spent.ours, spent.postgres = _own_s() - ours, cpu_s([postgres]) - server
+
+
+def _own_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass(frozen=True, slots=True)

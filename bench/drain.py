@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import random
-import resource
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bench.cpu import cpu_s
+from bench.cpu import spending
 from core.clock import wall_clock
 from core.hub import Hub
+from core.sealing import BodyBox
 from core.store import connections, deliveries, demo_books, listings
 from core.store.deliveries import Incoming
 from core.usecases.count_stock import Counted, count_stock
@@ -36,8 +36,23 @@ async def bench_drain(hub: Hub, count: int, postgres: int, tell: Callable[[str],
     return await _measure(hub, count, postgres)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A merchant and the connection its orders come from; *box* seals what it is sent."""
+
+    merchant_id: int
+    connection_id: int
+    box: BodyBox
+
+
 async def fill(hub: Hub, count: int, merchant: str = "bench") -> None:
     """Store *count* order deliveries of a new *merchant*, whose shelves are full."""
+    place = await open_place(hub, {f"SKU-{n}": 10 * count for n in range(SKUS)}, merchant)
+    await store(hub, place, _bodies(count))
+
+
+async def open_place(hub: Hub, supply: Mapping[str, int], merchant: str = "bench") -> Place:
+    """A new *merchant* that has *supply* units of each SKU, and one shop whose webhooks are stored by `store`."""
     now = hub.clock()
     async with hub.database.transaction([]) as tx:
         merchant_id = await connections.add_merchant(tx, merchant, hub.settings.inbound, now)
@@ -49,26 +64,38 @@ async def fill(hub: Hub, count: int, merchant: str = "bench") -> None:
         )  # fmt: skip
         box = await connections.data_key(tx, merchant_id, hub.settings.inbound)
         await listings.default_location(tx, merchant_id)
-    await count_stock(hub, merchant_id, [Counted(f"SKU-{n}", 10 * count) for n in range(SKUS)], cause="bench")
-    bodies = _bodies(count)
-    for start in range(0, count, BATCH):
+    await count_stock(hub, merchant_id, [Counted(*one) for one in supply.items()], cause="bench")
+    return Place(merchant_id, connection_id, box)
+
+
+async def store(hub: Hub, place: Place, bodies: Sequence[bytes]) -> None:
+    """Store *bodies* of new orders as deliveries that wait to be drained."""
+    for start in range(0, len(bodies), BATCH):
         batch = []
         for body in bodies[start : start + BATCH]:
-            key = deliveries.dedupe_key(connection_id, "order.created", body)
+            key = deliveries.dedupe_key(place.connection_id, "order.created", body)
             batch.append(
                 Incoming(
-                    merchant_id=merchant_id,
-                    connection_id=connection_id,
+                    merchant_id=place.merchant_id,
+                    connection_id=place.connection_id,
                     topic="order.created",
                     via="webhook",
                     dedupe_key=key,
-                    sealed=box.seal(body, deliveries.body_owner(connection_id, key)),
+                    sealed=place.box.seal(body, deliveries.body_owner(place.connection_id, key)),
                     headers={},
                     received_at=hub.clock(),
                 )
             )
-        async with hub.database.transaction([merchant_id]) as tx:
+        async with hub.database.transaction([place.merchant_id]) as tx:
             await deliveries.add(tx, batch)
+
+
+async def drain_all(hub: Hub) -> None:
+    """Drain what is stored and level what it moved, as a worker does, until nothing is left."""
+    worker = Worker(hub)
+    while await _left(hub):
+        await worker.spell("drain")
+        await worker.spell("relevel")
 
 
 def _bodies(count: int) -> list[bytes]:
@@ -109,22 +136,15 @@ async def _stored(hub: Hub) -> int:
 
 
 async def _measure(hub: Hub, count: int, postgres: int) -> dict[str, Any]:
-    before, database = resource.getrusage(resource.RUSAGE_SELF), cpu_s([postgres])
-    started = time.perf_counter()
-    worker = Worker(hub)
-    while await _left(hub):
-        await worker.spell("drain")
-        await worker.spell("relevel")
-    seconds = time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    with spending(postgres) as spent:
+        await drain_all(hub)
     return {
         "deliveries": count,
         "orders": await _stored(hub),
-        "seconds": round(seconds, 2),
-        "per_s": round(count / seconds),
-        "cpu_us": round(cpu / count * 1e6),
-        "postgres_cpu_us": round((cpu_s([postgres]) - database) / count * 1e6),
+        "seconds": round(spent.seconds, 2),
+        "per_s": round(count / spent.seconds),
+        "cpu_us": round(spent.ours / count * 1e6),
+        "postgres_cpu_us": round(spent.postgres / count * 1e6),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "at": hub.clock().isoformat(timespec="seconds"),
     }

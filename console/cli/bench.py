@@ -20,6 +20,7 @@ BENCHES = {
         "loop",
         "From a webhook until two other shops show what is left, beside a typical team's.",
     ),
+    "stock": ("bench_stock", "stock", "One SKU that everybody buys, beside one UPDATE for each order."),
     "drain": ("bench", "drain", "Stored deliveries that become orders, with stock reserved."),
 }
 

@@ -69,6 +69,16 @@ def show_intake(found: dict[str, Any]) -> None:
 
 def show_end(found: dict[str, Any]) -> None:
     """Gates, and what was measured where."""
+    show_gates(found)
+    click.echo(
+        f"load by {found['load']}, on the same cores; bodies of {found['body_bytes']} bytes; of the paced requests "
+        f"{found['paced_late']} left more than 5 ms after their time"
+    )
+    show_machine(found)
+
+
+def show_gates(found: dict[str, Any]) -> None:
+    """Each gate, met or missed, and what makes a commit durable."""
     click.echo()
     print_table(found["gates"], ("ok", "name", "want", "got"), empty="")
     click.echo()
@@ -78,10 +88,10 @@ def show_end(found: dict[str, Any]) -> None:
         f"{server['full_page_writes']}, row level security {found['row_level_security']}, bodies sealed; "
         f"PostgreSQL {server['server_version']} on {found['disk']}"
     )
-    click.echo(
-        f"load by {found['load']}, on the same cores; bodies of {found['body_bytes']} bytes; of the paced requests "
-        f"{found['paced_late']} left more than 5 ms after their time"
-    )
+
+
+def show_machine(found: dict[str, Any]) -> None:
+    """Where and when, and how busy the machine was with other things."""
     click.echo(
         f"{found['machine']}, {found['at']}; other processes used {found['cores_used_by_others']} cores meanwhile"
     )

@@ -99,3 +99,20 @@ async def settled(tx: Connection) -> bool:
                  AND NOT EXISTS (SELECT FROM listing_levels WHERE pending)"""
         )
     )
+
+
+async def promised(tx: Connection, merchant_id: int, sku: str) -> dict[str, int]:
+    """Units of *sku* that are there (`on_hand`), that its balance says are reserved, that reservations hold, and that
+    orders lack (`short`).
+    """
+    row = await tx.fetchrow(
+        """SELECT s.on_hand, s.reserved,
+             (SELECT coalesce(sum(held), 0) FROM reservations r
+              WHERE r.merchant_id = s.merchant_id AND r.variant_id = s.variant_id)::bigint AS held,
+             (SELECT coalesce(sum(quantity), 0) FROM shortages h
+              WHERE h.merchant_id = s.merchant_id AND h.variant_id = s.variant_id)::bigint AS short
+           FROM stock s JOIN variants v USING (merchant_id, variant_id) WHERE s.merchant_id = $1 AND v.sku = $2""",
+        merchant_id,
+        sku,
+    )
+    return dict(row or {})

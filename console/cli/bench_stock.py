@@ -1,0 +1,73 @@
+"""Benches of what does not come over the network: stock that everybody wants, and a store that grows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from console.cli.bench_loads import show_gates, show_machine
+from console.cli.show import print_json, print_table, run
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Of all in turn.")
+@click.option(
+    "--orders", default=3_000, show_default=True, type=click.IntRange(10, 100_000), help="In each round."
+)
+@click.option(
+    "--sessions", default=8, show_default=True, type=click.IntRange(1, 64), help="That UPDATE at once."
+)
+@click.option("--json", "as_json", is_flag=True)
+def stock(rounds: int, orders: int, sessions: int, as_json: bool) -> int:
+    """One SKU that everybody buys: reserved a slice of orders at a time, beside one UPDATE for each order in the same
+    server; and orders that all have it, beside orders spread over 500 SKUs.
+
+    Ends with 1 only if a unit was oversold, or not exactly what was there was promised.
+    """
+    from console.bench.stock import Ask, bench_stock
+    from console.cli.demo import Progressing
+    from console.processes import collect_less_often
+
+    collect_less_often()  # as a worker does
+    with Progressing() as tell:
+        found = run(bench_stock(Ask(rounds, orders, sessions), tell))
+    if as_json:
+        print_json(found)
+    else:
+        show_stock(found)
+    return 1 if found["oversold"] or found["violations"] or not found["exact"] else 0
+
+
+def show_stock(found: dict[str, Any]) -> None:
+    """The table, what became of the last units, the gates."""
+    rows = [
+        ("one SKU, one UPDATE per order", "updates", 1.0),
+        ("one SKU, reserved by slices", "slices", found["ratio_to_update"]),
+        (f"whole orders, spread over {found['skus']} SKUs", "spread", None),
+        ("whole orders, one SKU in each", "hot", None),
+    ]
+    print_table(
+        [
+            {
+                "what": what,
+                "per s": found[name]["per_s"],
+                "of UPDATE": share,
+                "CPU us": found[name]["cpu_us"],
+                "of it PostgreSQL": found[name]["postgres_cpu_us"],
+                "bytes": found[name]["bytes"],
+            }
+            for what, name, share in rows
+        ],
+        ("what", "per s", "of UPDATE", "CPU us", "of it PostgreSQL", "bytes"),
+        empty="",
+    )
+    last = found["sold_out"]
+    ours, theirs = last["slices"], last["updates"]
+    click.echo(
+        f"{last['orders']} orders for {last['units']} units: slices promised {ours['held']}, {ours['short']} short, "
+        f"{ours['oversold']} oversold; UPDATE promised {theirs['held']}, {theirs['free']} left, {theirs['oversold']} oversold"
+    )
+    show_gates(found)
+    click.echo(f"{found['sessions']} sessions UPDATE at once; {found['orders']} orders in each of {found['rounds']} rounds")
+    show_machine(found)
