@@ -16,7 +16,7 @@ from console.cli.show import print_json, print_table, run
     "--orders", default=3_000, show_default=True, type=click.IntRange(10, 100_000), help="In each round."
 )
 @click.option(
-    "--sessions", default=8, show_default=True, type=click.IntRange(1, 64), help="That UPDATE at once."
+    "--sessions", default=64, show_default=True, type=click.IntRange(1, 80), help="That UPDATE at once."
 )
 @click.option("--json", "as_json", is_flag=True)
 def stock(rounds: int, orders: int, sessions: int, as_json: bool) -> int:
@@ -43,7 +43,8 @@ def show_stock(found: dict[str, Any]) -> None:
     """The table, what became of the last units, the gates."""
     rows = [
         ("one SKU, one UPDATE per order", "updates", 1.0),
-        ("one SKU, reserved by slices", "slices", found["ratio_to_update"]),
+        ("one SKU, balance and ledger by slices", "taken", found["ratio_to_update"]),
+        ("one SKU, with lines and reservations kept", "slices", found["ratio_kept_to_update"]),
         (f"whole orders, spread over {found['skus']} SKUs", "spread", None),
         ("whole orders, one SKU in each", "hot", None),
     ]
@@ -66,8 +67,11 @@ def show_stock(found: dict[str, Any]) -> None:
     ours, theirs = last["slices"], last["updates"]
     click.echo(
         f"{last['orders']} orders for {last['units']} units: slices promised {ours['held']}, {ours['short']} short, "
-        f"{ours['oversold']} oversold; UPDATE promised {theirs['held']}, {theirs['free']} left, {theirs['oversold']} oversold"
+        f"{ours['oversold']} oversold; UPDATE promised {theirs['held']}, {theirs['free']} left, "
+        f"{theirs['oversold']} oversold"
     )
     show_gates(found)
-    click.echo(f"{found['sessions']} sessions UPDATE at once; {found['orders']} orders in each of {found['rounds']} rounds")
+    click.echo(
+        f"{found['sessions']} sessions UPDATE at once; {found['orders']} orders in each of {found['rounds']} rounds"
+    )
     show_machine(found)

@@ -116,3 +116,11 @@ async def promised(tx: Connection, merchant_id: int, sku: str) -> dict[str, int]
         sku,
     )
     return dict(row or {})
+
+
+async def variant(tx: Connection, merchant_id: int, sku: str) -> int:
+    """The id of the variant with this SKU."""
+    found: int = await tx.fetchval(
+        "SELECT variant_id FROM variants WHERE merchant_id = $1 AND sku = $2", merchant_id, sku
+    )
+    return found

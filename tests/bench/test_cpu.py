@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cpu import Others, cpu_s, memory_mb
+from bench.cpu import Others, cpu_s, memory_mb, spending
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc here")
 
@@ -73,3 +73,14 @@ def test_what_others_burn_is_counted() -> None:
     others = Others.watch()
     time.sleep(1.0)
     assert others.cores() > 0.2
+
+
+def test_what_a_block_burns_is_told_apart_from_what_its_server_does() -> None:
+    with running("import sys; print('x', flush=True); input()") as server, spending(server.pid) as spent:
+        before = time.process_time()
+        while time.process_time() - before < 0.2:
+            pass
+    assert 0.15 < spent.ours < 1
+    assert spent.postgres < 0.1
+    assert spent.cpu == spent.ours + spent.postgres
+    assert spent.seconds > 0.15
