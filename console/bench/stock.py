@@ -126,11 +126,11 @@ async def bench_stock(ask: Ask, tell: Callable[[str, float], None]) -> dict[str,
         supply = {f"SKU-{number}": FULL for number in range(SKUS)} | {LAST: ask.orders // 2}
         place = await open_place(stand.hub, supply)
         bare = await open_place(stand.hub, {HOT: FULL}, "bare")
-        made = (baskets(1, SKUS, stand.hub.clock, hot=hot) for hot in (True, False))
+        hot, spread = (baskets(1, SKUS, stand.hub.clock, hot=everybody) for everybody in (True, False))
         async with open_shelf(url, ask.sessions) as shelf:
             await shelf.fill(HOT, FULL)
             await shelf.fill(LAST, ask.orders // 2)
-            bench = Bench(ask, stand, place, bare, shelf, *made)
+            bench = Bench(ask, stand, place, bare, shelf, hot, spread)
             await _round(bench, 0, Found())  # not counted: statements, caches
             found, others = Found(), Others.watch()
             for number in range(ask.rounds):
