@@ -82,9 +82,9 @@ async def tell_chaos(
             async with stage.hub.database.transaction([stage.merchant_id]) as tx:
                 unstored = await demo_books.not_stored(tx, sorted(run.acked))
                 left = await demo_books.left(tx)
+                skus = [row["sku"] for row in (*verdict.wrong, *verdict.unexplained)]
                 stories = {
-                    row["sku"]: await demo_books.story_of(tx, row["sku"]) | channels_story(shops, row["sku"])
-                    for row in verdict.wrong[:20]
+                    sku: await demo_books.story_of(tx, sku) | channels_story(shops, sku) for sku in skus[:20]
                 }
     finally:
         await shops.close()

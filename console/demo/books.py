@@ -27,6 +27,7 @@ class Verdict:
     duplicated: int = 0
     oversold: int = 0
     explained: int = 0
+    unexplained: list[dict[str, Any]] = field(default_factory=list)
     wrong: list[dict[str, Any]] = field(default_factory=list)
     tracking_pushes: int = 0
     tracking_missing: int = 0
@@ -45,6 +46,7 @@ class Verdict:
             "tracking_missing": self.tracking_missing,
             "oversold": self.oversold,
             "oversold_explained": self.explained,
+            "unexplained": self.unexplained[:20],
             "wrong_levels": len(self.wrong),
             "wrong": self.wrong[:20],
             "invariants_violated": sum(self.numbers["violations"].values()),
@@ -115,8 +117,11 @@ async def _oversold(tx: Connection, verdict: Verdict, shops: Shops) -> None:
     explained = await demo_books.explained_shortages(tx)
     for sku, count in sold(shops).items():
         over = max(0, count - shops.supply.get(sku, count))
+        told = min(over, explained.get(sku, 0))
         verdict.oversold += over
-        verdict.explained += min(over, explained.get(sku, 0))
+        verdict.explained += told
+        if told < over:
+            verdict.unexplained.append({"sku": sku, "oversold": over, "explained": told})
 
 
 FINAL = {

@@ -64,6 +64,11 @@ async def story_of(tx: Connection, sku: str) -> dict[str, list[dict[str, Any]]]:
                JOIN variants v USING (merchant_id, variant_id) WHERE v.sku = $1 ORDER BY d.found_at""",
         ),
         (
+            "shortages",
+            """SELECT s.* FROM shortages s JOIN variants v USING (merchant_id, variant_id) WHERE v.sku = $1
+               ORDER BY s.order_id, s.line_id""",
+        ),
+        (
             "ledger",
             """SELECT e.* FROM stock_ledger e JOIN variants v USING (merchant_id, variant_id) WHERE v.sku = $1
                ORDER BY e.entry_id""",
