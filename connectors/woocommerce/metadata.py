@@ -169,6 +169,8 @@ def _structure(value: Any) -> Any:
 
 def text(value: Any) -> str | None:
     """Any value as text for a person; a list or an object as JSON, nothing for nothing."""
+    if type(value) is str:
+        return unescaped(value)
     if value is None or isinstance(value, Defect) or value in ([], {}):
         return None
     if isinstance(value, bool):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import cache
 from typing import Any, Self
 
 from pydantic import field_validator, model_serializer, model_validator
@@ -38,6 +39,7 @@ def exponent(currency: str) -> int:
     return _EXPONENTS.get(currency, 2)
 
 
+@cache
 def minor_unit(currency: str) -> Decimal:
     return Decimal(1).scaleb(-exponent(currency))
 
@@ -75,6 +77,8 @@ class Money(Value):
 
     @model_validator(mode="after")
     def _whole_minor_units(self) -> Self:
+        if self.amount.same_quantum(minor_unit(self.currency)):  # as nearly all are
+            return self
         places = self.amount.as_tuple().exponent
         if isinstance(places, int) and -places < exponent(self.currency):
             # Written before anybody else sees the value: the same money reads the same whichever way it came.
