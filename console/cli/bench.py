@@ -22,6 +22,11 @@ BENCHES = {
     ),
     "stock": ("bench_stock", "stock", "One SKU that everybody buys, beside one UPDATE for each order."),
     "drain": ("bench", "drain", "Stored deliveries that become orders, with stock reserved."),
+    "report": (
+        "bench_report",
+        "report",
+        "Writes docs/performance.md, docs/sizing.md and the README's figures.",
+    ),
 }
 
 
