@@ -6,21 +6,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from random import Random
 from typing import Any
-from urllib.parse import urlsplit
-
-import aiohttp
 
 from connectors import discover
 from console.chaos.figures import Figure
-from console.chaos.link import Address, Link
+from console.chaos.fleet import WEBS, WORKERS, open_fleet
 from console.chaos.senders import look, send
 from console.chaos.tenants import Orders, Sent, Tenant, make_orders, open_tenants
 from console.demo.stage import Tell, until
 from console.home import Home
-from console.processes import Process, running
 from console.servers import Servers
 from core.errors import FairwayError
 from core.hub import Hub, open_hub
@@ -29,34 +23,9 @@ from core.store import pressure
 from core.store.migrate import migrate
 from core.store.verify import verify
 
-WEBS, WORKERS = ("web 1", "web 2"), ("worker 1", "worker 2")
 TENANTS = 20
-ASK_S = 0.2  # between two times that the balancer asks /readyz
-LEAVE_S = 1.0  # FAIRWAY_LEAVE_S: several times that
 SLICE_S = 5.0  # of the load, planned at a time
 PATIENCE_S = 120.0  # for a process to be back, and for all orders to be visible
-
-
-@dataclass(slots=True)
-class Fleet:
-    """*door* leads to the webs that are ready. *took_s* is of each restart, *bad* counts those that did not end with 0."""
-
-    processes: Mapping[str, Process]
-    door: Link
-    took_s: list[float] = field(default_factory=list)
-    bad: int = 0
-
-    async def restart(self, name: str) -> None:
-        """Ask the process to stop, start another in its place, and wait until it is at work."""
-        process, begun = self.processes[name], time.monotonic()
-        await process.stop()
-        assert process.child is not None  # noqa: S101 - all were started
-        self.bad += process.child.returncode != 0
-        await process.start()
-        if name in WEBS:
-            while _address(process) not in self.door.upstreams:
-                await asyncio.sleep(0.05)
-        self.took_s.append(time.monotonic() - begun)
 
 
 async def tell_rolling(
@@ -80,7 +49,7 @@ async def tell_rolling(
             open_hub(read_settings(found), discover(), application="chaos", pool=4)
         )
         tenants = await open_tenants(hub, [f"shop-{number}" for number in range(TENANTS)])
-        fleet = await stack.enter_async_context(_open_fleet(servers, home))
+        fleet = await stack.enter_async_context(open_fleet(servers.endpoints, home))
         orders, sent = (
             make_orders(seed),
             list[Sent](),
@@ -92,7 +61,7 @@ async def tell_rolling(
                 for name in names:
                     await fleet.restart(name)
         tell("comparing the books", 1.0)
-        checks = [*_answers(sent), *await _books(hub, tenants, orders, sent)]
+        checks = [*_answers(sent), *await books(hub, tenants, orders, sent)]
     checks += [
         Figure("restarts", len(fleet.took_s), rounds * len(names), least=True),
         Figure("processes that were asked to stop and did not end with 0", fleet.bad, 0),
@@ -106,59 +75,6 @@ async def tell_rolling(
         "seconds": round(time.monotonic() - started, 1),
         "passed": all(check.ok for check in checks),
     }
-
-
-@asynccontextmanager
-async def _open_fleet(servers: Servers, home: Home) -> AsyncIterator[Fleet]:
-    """Two webs behind a balancer that follows /readyz, and two workers, while the block runs."""
-    ends = servers.endpoints
-    processes = {}
-    for name in (*WEBS, *WORKERS):
-        role = name.split(" ", maxsplit=1)[0]
-        environment = home.environment(ends.database_url, ends.redis_url, f"fairway_{role}")
-        if role == "web":
-            environment |= {"FAIRWAY_PORT": "0", "FAIRWAY_LEAVE_S": str(LEAVE_S)}
-        processes[name] = Process(role, environment, home.directory / f"{name}.log")
-    webs = [processes[name] for name in WEBS]
-    async with running(*processes.values()):
-        for web in webs:  # whoever takes its place listens where it did
-            web.environment = {**web.environment, "FAIRWAY_PORT": str(urlsplit(web.address).port)}
-        door = Link("webhooks", ("127.0.0.1", 0), [_address(web) for web in webs], Random(0))  # noqa: S311
-        async with door.open(), _following(door, webs):
-            yield Fleet(processes, door)
-
-
-@asynccontextmanager
-async def _following(door: Link, webs: Sequence[Process]) -> AsyncIterator[None]:
-    """While the block runs the door leads to those that say they are ready."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1.0)) as session:
-
-        async def ready(web: Process) -> bool:
-            try:
-                async with session.get(f"{web.address}/readyz") as answer:
-                    return answer.status == 200
-            except (aiohttp.ClientError, TimeoutError):
-                return False
-
-        async def follow() -> None:
-            while True:
-                said = await asyncio.gather(*(ready(web) for web in webs))
-                # Where nobody is ready, whoever comes finds that out.
-                door.upstreams = [
-                    _address(web) for web, yes in zip(webs, said, strict=True) if yes
-                ] or door.upstreams
-                await asyncio.sleep(ASK_S)
-
-        following = asyncio.create_task(follow())
-        try:
-            yield
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-
-
-def _address(web: Process) -> Address:
-    return ("127.0.0.1", urlsplit(web.address).port or 0)
 
 
 @asynccontextmanager
@@ -194,7 +110,7 @@ def _answers(sent: Sequence[Sent]) -> list[Figure]:
     ]
 
 
-async def _books(hub: Hub, tenants: Sequence[Tenant], orders: Orders, sent: Sequence[Sent]) -> list[Figure]:
+async def books(hub: Hub, tenants: Sequence[Tenant], orders: Orders, sent: Sequence[Sent]) -> list[Figure]:
     """What was accepted is an order, once, and its units are promised once."""
 
     async def visible() -> bool:

@@ -29,10 +29,11 @@ async def send(door: str, plan: Sequence[Sent], orders: Orders) -> None:
         begun = time.monotonic()
         for one in plan:
             await asyncio.sleep(max(0.0, begun + one.at_s - time.monotonic()))
-            group.create_task(_post(session, door, one, orders.body(one)))
+            group.create_task(post(session, door, one, orders.body(one)))
 
 
-async def _post(session: aiohttp.ClientSession, door: str, one: Sent, body: bytes) -> None:
+async def post(session: aiohttp.ClientSession, door: str, one: Sent, body: bytes) -> None:
+    """Send *one*, which then knows how it was answered."""
     headers = {"X-WC-Webhook-Signature": signature(body, SECRET), "Content-Type": "application/json"}
     one.sent = time.monotonic()
     try:

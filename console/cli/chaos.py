@@ -10,6 +10,7 @@ import click
 
 from console.cli.chaos_exhaustive import go_through, print_cases
 from console.cli.chaos_pressure import press
+from console.cli.chaos_promote import promote
 from console.cli.chaos_recovery import print_figures, recover
 from console.cli.chaos_rolling import roll
 from console.cli.chaos_sabotage import print_caught, spoil
@@ -43,6 +44,12 @@ from console.cli.show import print_json, run
     help="Restart one process after the other under load, twenty times over; nobody outside may notice.",
 )
 @click.option(
+    "--promote",
+    "promoted",
+    is_flag=True,
+    help="Kill the primary PostgreSQL under load, four times, and promote its synchronous replica; nothing answered 200 is lost.",
+)
+@click.option(
     "--sabotage", is_flag=True, help="Take one safety line out of a copy at a time; the tests must notice."
 )
 @click.option(
@@ -60,6 +67,7 @@ def chaos(
     recovery: bool,
     pressure: bool,
     rolling: bool,
+    promoted: bool,
     sabotage: bool,
     exhaustive: bool,
     shard: str | None,
@@ -86,6 +94,8 @@ def chaos(
             numbers = run(go_through(directory, seed, shard))
         elif rolling:
             numbers = run(roll(directory, seed))
+        elif promoted:
+            numbers = run(promote(directory, seed))
         else:
             measure = press if pressure else recover if recovery else strike
             numbers = run(measure(directory, seed, minutes))
@@ -99,10 +109,10 @@ def chaos(
         print_json(numbers)
     elif exhaustive:
         print_cases(numbers)
-    elif recovery or pressure or rolling:
+    elif recovery or pressure or rolling or promoted:
         print_figures(numbers)
     else:
         print_numbers(numbers)
-    if not (done or recovery or pressure or rolling or exhaustive):
+    if not (done or recovery or pressure or rolling or promoted or exhaustive):
         explain(numbers)
     return 0 if done else 1

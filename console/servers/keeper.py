@@ -11,6 +11,8 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from console.servers.process import POLL_S, TELL_S, Log, Program, claimed, how, last_words, spawn
 from core.errors import FairwayError
@@ -67,6 +69,17 @@ class Keeper:
     def kill(self) -> None:
         """End the process as a crash would; the keeper starts another."""
         self.send(signal.SIGKILL)
+
+    @contextmanager
+    def ended_for_good(self) -> Iterator[None]:
+        """End the server as a crash would, wait until nothing of it lives, and let none be started in its place, by
+        whomever, while the block runs.
+        """
+        self._stopping.set()
+        self.kill()
+        self._thread.join()
+        with claimed(self._program, self._log):
+            yield
 
     def send(self, what: signal.Signals) -> None:
         """Send the running process a signal, if one is running."""

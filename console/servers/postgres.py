@@ -76,23 +76,31 @@ def postgres(
     binaries, major = find_postgres(account)
     site = Site(own_directory(directory / "postgres", account), binaries, major, sockets, account)
     password_file = directory / "postgres.password"
-    program = Program(
-        name="PostgreSQL",
-        command=[*before, *_command(site)],
-        directory=site.directory,
-        account=account,
-        farewell=signal.SIGINT,  # the "fast" shutdown: clients are sent away, a checkpoint is written
-        answers=lambda pid: _is_ready(site.data, pid),
-        tidy=lambda: _forget(site),
-    )
+    program = program_at(site, before)
     if not site.data.exists():
         log(f"setting up PostgreSQL {major} in {site.directory}")
         private_file(password_file, secrets.token_urlsafe(24))
         _set_up(site, program, password_file.read_text("ascii"), log)
     _check(site, password_file)
-    password = password_file.read_text("ascii")
-    url = f"postgresql://{ADMIN}:{password}@/{DATABASE}?host={quote(str(sockets))}&port=5432"
-    return url, Keeper(program, log)
+    return url_at(site, password_file.read_text("ascii")), Keeper(program, log)
+
+
+def program_at(site: Site, before: Sequence[str] = ()) -> Program:
+    """The server of *site*; *before* are words of a program that becomes it."""
+    return Program(
+        name="PostgreSQL",
+        command=[*before, *_command(site)],
+        directory=site.directory,
+        account=site.account,
+        farewell=signal.SIGINT,  # the "fast" shutdown: clients are sent away, a checkpoint is written
+        answers=lambda pid: _is_ready(site.data, pid),
+        tidy=lambda: _forget(site),
+    )
+
+
+def url_at(site: Site, password: str) -> str:
+    """The administrator's URL of the server of *site*."""
+    return f"postgresql://{ADMIN}:{password}@/{DATABASE}?host={quote(str(site.sockets))}&port=5432"
 
 
 def _command(site: Site) -> list[str]:
@@ -146,7 +154,7 @@ def _set_up(site: Site, program: Program, password: str, log: Log) -> None:
     with claimed(program, log) as claim:
         for locale in locales:
             shutil.rmtree(unfinished, ignore_errors=True)
-            if _done(program, claim, [*initdb, *locale]):
+            if done(program, claim, [*initdb, *locale]):
                 break
         else:
             raise FairwayError(f"PostgreSQL cannot be set up: {last_words(program.log_file)}")
@@ -159,13 +167,14 @@ def _set_up(site: Site, program: Program, password: str, log: Log) -> None:
             "exit_on_error=on",
             ADMIN,
         ]
-        if not _done(program, claim, single, f"CREATE DATABASE {DATABASE} TEMPLATE template0\n"):
+        if not done(program, claim, single, f"CREATE DATABASE {DATABASE} TEMPLATE template0\n"):
             raise FairwayError(f"The database cannot be made: {last_words(program.log_file)}")
         unfinished.rename(site.data)
     password_file.unlink()
 
 
-def _done(program: Program, claim: int, command: list[str], text: str = "") -> bool:
+def done(program: Program, claim: int, command: list[str], text: str = "") -> bool:
+    """Run *command* as *program*'s user, with *text* on standard input, to its end; whether that was a good one."""
     stdin = subprocess.PIPE if text else subprocess.DEVNULL
     process = spawn(replace(program, command=command), claim, signal_at_end=signal.SIGKILL, stdin=stdin)
     process.communicate(text.encode() or None)
