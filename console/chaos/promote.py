@@ -32,7 +32,9 @@ from core.store.migrate import migrate
 
 TENANTS = 20
 STEADY_S = 4.0  # of load before each death, and after the last
-HELD_S = 1.0  # for so long before every other death nothing reaches the replica: what commits then is not answered
+HELD_S = (
+    1.0  # for so long before every other death nothing reaches the replica: what commits then is not answered
+)
 SERVING_S = 30.0  # what is promised
 PATIENCE_S = 60.0
 
@@ -50,9 +52,9 @@ class Cluster:
 
     async def follow(self, number: int, *, synchronous: bool) -> Node:
         """Make a replica, and wait until it follows: each commit then waits for it, if *synchronous*."""
-        name, (_, port) = f"replica_{number}", self.wal.address
+        name, port = f"replica_{number}", int(self.wal.address[1])
         made = await asyncio.to_thread(
-            start_replica, self.home.directory, name, int(port), self.primary, lambda _text: None
+            start_replica, self.home.directory, name, port, self.primary, lambda _text: None
         )
         self.stack.callback(made.keeper.stop)
         if synchronous:
@@ -103,7 +105,7 @@ async def tell_promote(
     """
     started = time.monotonic()
     await migrate(servers.endpoints.database_url, home.passwords)
-    load, serving, following = Load(make_orders(seed)), [0.0], [0.0]
+    serving, following = [0.0], [0.0]
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(_open_cluster(servers, home))
         ends = Endpoints(_through(cluster.link, cluster.primary.url), servers.endpoints.redis_url)
@@ -113,6 +115,7 @@ async def tell_promote(
         )
         tenants = await open_tenants(hub, [f"shop-{number}" for number in range(TENANTS)])
         fleet = await stack.enter_async_context(open_fleet(ends, home))
+        load = Load(make_orders(seed))  # placed after the shops were counted, so that they are promised
         rates = dict.fromkeys(tenants, per_s / TENANTS)
         async with sending(f"http://127.0.0.1:{fleet.door.address[1]}", load, rates):
             for number in range(rounds):

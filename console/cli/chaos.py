@@ -47,7 +47,7 @@ from console.cli.show import print_json, run
     "--promote",
     "promoted",
     is_flag=True,
-    help="Kill the primary PostgreSQL under load, four times, and promote its synchronous replica; nothing answered 200 is lost.",
+    help="Kill PostgreSQL for good under load, four times, and promote its replica; nothing answered 200 may be lost.",
 )
 @click.option(
     "--sabotage", is_flag=True, help="Take one safety line out of a copy at a time; the tests must notice."

@@ -64,7 +64,9 @@ def start_replica(directory: Path, name: str, port: int, primary: Node, log: Log
     account = server_account()
     binaries, major = find_postgres(account)
     home = own_directory(directory / name, account)
-    site = Site(own_directory(home / "postgres", account), binaries, major, socket_directory(home, account), account)
+    site = Site(
+        own_directory(home / "postgres", account), binaries, major, socket_directory(home, account), account
+    )
     password = unquote(urlsplit(primary.url).password or "")
     # In a file, for a command line can be read by everybody.
     passwords = home / "replication.pgpass"
