@@ -44,6 +44,7 @@ RETRYABLE = (
     asyncpg.exceptions.InternalClientError,
     asyncpg.exceptions.InternalServerError,
     asyncpg.exceptions.DiskFullError,
+    asyncpg.exceptions.ReadOnlySQLTransactionError,  # a replica that is not promoted yet
     ConnectionError,
     TimeoutError,
     OSError,

@@ -12,6 +12,7 @@ from usecase_rig import MUG, Rig
 from core.connector import Connector, Delivery, Overrides, Reading
 from core.flow import decode
 from core.store import deliveries
+from core.store.database import RETRYABLE, Connection
 from core.usecases import drain as drain_module
 from core.usecases.relevel import relevel
 
@@ -77,6 +78,25 @@ async def test_what_failed_is_tried_again_after_a_pause_that_doubles_each_time(r
     again_s = drain_module.AGAIN_S
     for pause, most in zip(pauses, (again_s, 2 * again_s, 4 * again_s), strict=True):
         assert most / 2 < pause <= most
+
+
+async def test_a_replica_that_is_not_promoted_yet_costs_no_delivery_a_try(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.deliver(*(rig.order(number, (MUG, 1)) for number in (1, 2)))
+    really = drain_module.apply_slice
+
+    async def on_a_replica(tx: Connection, *rest: Any) -> Any:
+        await tx.execute("SET TRANSACTION READ ONLY")  # what a session there is, whatever it asks for
+        return await really(tx, *rest)
+
+    monkeypatch.setattr(drain_module, "apply_slice", on_a_replica)
+    with pytest.raises(RETRYABLE):
+        await drain_module.drain(rig.hub)
+
+    assert await rig.admin.fetchval("SELECT max(attempts) FROM todo") == 0
+    monkeypatch.undo()
+    assert (await rig.drain()).applied.applied == 2
 
 
 async def test_a_delivery_that_killed_its_workers_is_parked_unread(rig: Rig) -> None:
