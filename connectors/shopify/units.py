@@ -93,7 +93,10 @@ def _given_back(
 
 
 def finish_quantities(values: dict[str, Any], restocks: dict[str, Counter[str]]) -> None:
-    """Count each line's units. *restocks* are refunded units by line and kind of restock."""
+    """Count each line's units. *restocks* are refunded units by line and kind of restock.
+
+    https://shopify.dev/docs/api/admin-rest/latest/resources/refund (`restock_type`)
+    """
     shipped: Counter[str] = Counter()
     for row in values["fulfillments"]:
         if row["active"]:
@@ -116,6 +119,10 @@ def finish_quantities(values: dict[str, Any], restocks: dict[str, Counter[str]])
         gone = open_units if values["cancelled"] else max(0, min(removed, open_units))
         line["quantity_fulfilled"], line["quantity_cancelled"] = fulfilled, gone
         line["quantity_returned"] = returned
+        if back := min(
+            quantity, refunded["cancel"]
+        ):  # never shipped, and back on sale there: the merchant ticked it
+            line["channel_lowered"] = quantity - back
 
 
 def restocks_of(values: dict[str, Any]) -> dict[str, Counter[str]]:

@@ -218,6 +218,21 @@ def test_without_current_quantities_refunds_tell_what_was_taken_off(
     assert units(order) == [(2, 0, 2, 0), (1, 0, 0, 0)]
 
 
+@pytest.mark.parametrize(
+    ("word", "off"), [("cancel", 1), ("no_restock", None), ("return", None), ("legacy_restock", None)]
+)
+def test_units_that_were_never_shipped_are_back_on_sale_at_the_shop_where_it_says_so(
+    payload: dict[str, Any], order_of: Reader, word: str, off: int | None
+) -> None:
+    back = [{"line_item_id": 466157049, "quantity": 1, "restock_type": word}]
+
+    order = order_of(
+        payload | {"cancelled_at": "2026-06-02T10:00:00Z", "refunds": [{"id": 1, "refund_line_items": back}]}
+    )
+
+    assert [line.channel_lowered for line in order.lines] == [off, None]
+
+
 def test_a_cancelled_order_holds_no_open_unit(payload: dict[str, Any], order_of: Reader) -> None:
     order = order_of(payload | {"cancelled_at": "2026-06-02T10:00:00Z", "cancel_reason": "inventory"})
 
