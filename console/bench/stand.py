@@ -81,6 +81,26 @@ class Stand:
             await admin.close()
         return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
+    @asynccontextmanager
+    async def another_hub(self, name: str) -> AsyncIterator[Hub]:
+        """A hub over an empty database of its own on the same server, during the block."""
+        url = await self.new_database(name)
+        await migrate(url, self.home.passwords)
+        found = self.home.environment(url, None, "fairway_worker")
+        settings = read_settings({**found, "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1"})
+        async with open_hub(settings, discover(), application="bench") as hub:
+            yield hub
+
+    async def analyze(self, hub: Hub) -> None:
+        """Have the server look at all tables of the database of *hub*, and clean up, as it does by itself in time."""
+        url = urlsplit(self.servers.endpoints.database_url)
+        name = urlsplit(hub.settings.database_url).path
+        admin = await asyncpg.connect(urlunsplit(url._replace(path=name)))
+        try:
+            await admin.execute("VACUUM ANALYZE")
+        finally:
+            await admin.close()
+
     async def checkpoint(self) -> None:
         """Have everything written out, so that no round pays for the one before."""
         admin = await asyncpg.connect(self.servers.endpoints.database_url)

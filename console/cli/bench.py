@@ -21,6 +21,11 @@ BENCHES = {
         "From a webhook until two other shops show what is left, beside a typical team's.",
     ),
     "stock": ("bench_stock", "stock", "One SKU that everybody buys, beside one UPDATE for each order."),
+    "growth": (
+        "bench_stock",
+        "growth",
+        "What an order costs with a million stored; a large catalogue read back.",
+    ),
     "drain": ("bench", "drain", "Stored deliveries that become orders, with stock reserved."),
     "report": (
         "bench_report",

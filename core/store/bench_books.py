@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from core.store.database import Connection
 
@@ -124,3 +125,22 @@ async def variant(tx: Connection, merchant_id: int, sku: str) -> int:
         "SELECT variant_id FROM variants WHERE merchant_id = $1 AND sku = $2", merchant_id, sku
     )
     return found
+
+
+async def sweeps(tx: Connection, merchant_id: int) -> dict[str, Any]:
+    """Sweeps of a merchant that *ended*, *levels* that were compared, and how many were *found* of each kind."""
+    row = await tx.fetchrow(
+        """SELECT count(finished_at) AS ended, coalesce(sum(done), 0)::bigint AS levels,
+             (SELECT coalesce(jsonb_object_agg(kind, n), '{}') FROM (
+               SELECT f.key AS kind, sum(f.value::bigint) AS n FROM reconciles r, jsonb_each_text(r.found) f
+               WHERE r.merchant_id = $1 GROUP BY 1) k) AS found
+           FROM reconciles WHERE merchant_id = $1""",
+        merchant_id,
+    )
+    return dict(row or {})
+
+
+async def wal(tx: Connection) -> dict[str, int]:
+    """What the server has written ahead so far: bytes, and whole pages among them."""
+    row = await tx.fetchrow("SELECT wal_bytes::bigint AS bytes, wal_fpi AS pages FROM pg_stat_wal")
+    return dict(row or {})
