@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from bench.cpu import Spent, spending
@@ -15,6 +16,7 @@ from core.usecases.lease import run_due
 from core.usecases.reconcile import next_reconcile, reconcile
 
 CHUNK = 5_000
+QUIET = timedelta(hours=1)  # since the shops were told: what differs by then is no echo
 UNITS = 50
 LESS = 1_000  # of so many listings one shows a unit less than it should
 CALLS_PER_S = "100000"  # a shop that never asks to be left alone
@@ -86,5 +88,5 @@ async def _fill(
         async with hub.database.transaction([merchant_id]) as tx:
             await bench_fill.list_variants(tx, merchant_id, shelf, numbers, UNITS, now)
             for connection_id in shops:
-                await bench_fill.list_items(tx, merchant_id, connection_id, numbers, UNITS, now)
+                await bench_fill.list_items(tx, merchant_id, connection_id, numbers, UNITS, now - QUIET)
     return merchant_id, [(merchant_id, connection_id) for connection_id in shops]

@@ -143,10 +143,10 @@ async def list_variants(
 
 
 async def list_items(
-    tx: Connection, merchant_id: int, connection_id: int, numbers: range, units: int, now: datetime
+    tx: Connection, merchant_id: int, connection_id: int, numbers: range, units: int, told_at: datetime
 ) -> None:
-    """A listing of a connection for each variant `SKU-n` of *numbers*, item n + 1 there, that was told of *units* and shows
-    them.
+    """A listing of a connection for each variant `SKU-n` of *numbers*, item n + 1 there, that was told of *units* *told_at*
+    and shows them since.
     """
     await tx.execute(
         """WITH made AS (
@@ -165,7 +165,7 @@ async def list_items(
         numbers[0],
         numbers[-1],
         units,
-        now,
+        told_at,
     )
 
 
