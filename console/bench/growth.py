@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ SKUS = 500
 FULL = 100_000_000  # units: nothing sells out
 FEW = 10_000  # orders stored where few are
 COPIED = 500  # orders that are drained as any other, and then copied
+SESSIONS = 2
 CHUNK = 5_000  # orders copied in one transaction
 AGE = timedelta(days=90)  # over so long the stored ones are spread
 SECONDS = 60.0  # of CPU that reading everything back may cost, of LISTED at CHANNELS
@@ -139,19 +141,31 @@ async def _side(
         await store(hub, place, side.bodies(drained))
         await drain_all(hub)
         await stand.analyze(hub)  # or the copies are planned for empty tables
-        merchants = [place.merchant_id]
-        async with hub.database.transaction(merchants) as tx:
-            last = await bench_fill.last_order(tx, place.merchant_id)
-        copies = max(0, wanted // drained - 1)
-        at_once = max(1, CHUNK // drained)
-        for first in range(0, copies, at_once):
-            tell(f"storing {wanted} orders", first / copies)
-            age = AGE * (copies - first) / copies
-            some = min(at_once, copies - first)
-            async with hub.database.transaction(merchants) as tx:
-                await bench_fill.copy_orders(tx, place.merchant_id, last, first, some, age)
+        await _copy(stand, side, wanted, tell)
         await stand.analyze(hub)
         yield side
+
+
+async def _copy(stand: Stand, side: Side, wanted: int, tell: Callable[[str, float], None]) -> None:
+    """Copy what is stored until there are *wanted*, by two sessions: one for each core."""
+    merchant_id = side.place.merchant_id
+    async with side.hub.database.transaction([merchant_id]) as tx:
+        ids = await bench_fill.orders_of(tx, merchant_id)
+    copies = max(0, wanted // len(ids) - 1)
+    at_once = max(1, CHUNK // len(ids))
+    starts = iter(range(0, copies, at_once))
+
+    async def some() -> None:
+        for first in starts:
+            tell(f"storing {wanted} orders", first / copies)
+            age = AGE * (copies - first) / copies
+            async with pool.acquire() as tx, tx.transaction():
+                await bench_fill.copy_orders(tx, merchant_id, ids, first, min(at_once, copies - first), age)
+
+    async with stand.filling(side.hub, SESSIONS) as pool:
+        await asyncio.gather(*(some() for _ in range(SESSIONS)))
+        async with pool.acquire() as tx:
+            await bench_fill.add_up(tx, merchant_id)
 
 
 async def _violations(side: Side) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.store.database import Connection
@@ -42,18 +43,19 @@ async def bare_orders(
 
 
 async def copy_orders(
-    tx: Connection, merchant_id: int, last: int, first_copy: int, copies: int, age: timedelta
+    tx: Connection, merchant_id: int, ids: Sequence[int], first_copy: int, copies: int, age: timedelta
 ) -> int:
-    """Store every order up to *last* once more for each of *copies*, as it was stored when it was drained: delivery, order,
-    history, lines, reservations, entries of the ledger, balances. Sealed documents are copied as they are, so nobody can
-    open those of a copy. Copies are *age* older than what they are copied from. Returns how many were stored.
+    """Store the orders *ids* once more for each of *copies*, as they were stored when they were drained: delivery, order,
+    history, lines, reservations, entries of the ledger; `add_up` brings the balances to them. Sealed documents are copied
+    as they are, so nobody can open those of a copy. Copies are *age* older than what they are copied from. Returns how many
+    were stored.
     """
     copied: int = await tx.fetchval(
         """WITH wanted AS MATERIALIZED (
              SELECT o.order_id AS from_id, o.delivery_id AS from_delivery, o.channel_order_id || '-' || copy AS id,
                sha256((o.channel_order_id || '-' || copy)::bytea) AS key
              FROM orders o CROSS JOIN generate_series($3::int, $3::int + $4::int - 1) AS copy
-             WHERE o.merchant_id = $1 AND o.order_id <= $2
+             WHERE o.merchant_id = $1 AND o.order_id = ANY ($2::bigint[])
            ), delivered AS (
              INSERT INTO deliveries (merchant_id, connection_id, topic, via, dedupe_key, headers, body, received_at)
              SELECT $1, d.connection_id, d.topic, d.via, w.key, d.headers, d.body, d.received_at - $5::interval
@@ -67,41 +69,36 @@ async def copy_orders(
                o.fetched_at, o.stored_at - $5::interval, 1, d.delivery_id, o.intake, o.channel_status,
                o.payment_status, o.fulfillment_status, o.currency, o.total, o.holds, o.flags, w.key, o.document, o.ship_by
              FROM wanted w JOIN delivered d ON d.dedupe_key = w.key
-             JOIN orders o ON o.merchant_id = $1 AND o.order_id = w.from_id
+             JOIN orders o ON o.merchant_id = $1 AND o.order_id = w.from_id AND o.order_id = ANY ($2)
              RETURNING order_id, delivery_id, document_hash, stored_at
            ), made AS MATERIALIZED (
              SELECT w.from_id, o.* FROM ordered o JOIN wanted w ON w.key = o.document_hash
            ), told AS (
              INSERT INTO order_events (merchant_id, order_id, version, kind, delivery_id, detail, recorded_at)
              SELECT $1, m.order_id, 1, e.kind, m.delivery_id, e.detail, m.stored_at
-             FROM made m JOIN order_events e ON e.merchant_id = $1 AND e.order_id = m.from_id
+             FROM made m JOIN order_events e ON e.merchant_id = $1 AND e.order_id = m.from_id AND e.order_id = ANY ($2)
            ), lined AS (
              INSERT INTO order_lines (merchant_id, order_id, line_id, position, sku, channel_item_id, title, listing_id,
                variant_id, moves_stock, quantity, quantity_cancelled, quantity_fulfilled, quantity_returned,
                unit_price, total, needs_parcel)
              SELECT $1, m.order_id, l.line_id, l.position, l.sku, l.channel_item_id, l.title, l.listing_id, l.variant_id,
                l.moves_stock, l.quantity, 0, 0, 0, l.unit_price, l.total, l.needs_parcel
-             FROM made m JOIN order_lines l ON l.merchant_id = $1 AND l.order_id = m.from_id
+             FROM made m JOIN order_lines l ON l.merchant_id = $1 AND l.order_id = m.from_id AND l.order_id = ANY ($2)
            ), reserved AS (
              INSERT INTO reservations (merchant_id, order_id, line_id, location_id, variant_id, held)
              SELECT $1, m.order_id, r.line_id, r.location_id, r.variant_id, r.held
-             FROM made m JOIN reservations r ON r.merchant_id = $1 AND r.order_id = m.from_id
+             FROM made m JOIN reservations r ON r.merchant_id = $1 AND r.order_id = m.from_id AND r.order_id = ANY ($2)
            ), booked AS (
              INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta, reason,
                cause, recorded_at, occurred_at, order_id)
              SELECT $1, 'delivery:' || m.delivery_id || ':v1:' || m.order_id || ':' || r.line_id || ':' || r.location_id,
                r.variant_id, r.location_id, 0, r.held, 'reserve', 'delivery:' || m.delivery_id, m.stored_at, m.stored_at,
                m.order_id
-             FROM made m JOIN reservations r ON r.merchant_id = $1 AND r.order_id = m.from_id
-             RETURNING variant_id, location_id, reserved_delta
-           ), moved AS (
-             UPDATE stock s SET reserved = s.reserved + b.units
-             FROM (SELECT variant_id, location_id, sum(reserved_delta)::int AS units FROM booked GROUP BY 1, 2) b
-             WHERE s.merchant_id = $1 AND s.variant_id = b.variant_id AND s.location_id = b.location_id
+             FROM made m JOIN reservations r ON r.merchant_id = $1 AND r.order_id = m.from_id AND r.order_id = ANY ($2)
            )
            SELECT count(*) FROM made""",
         merchant_id,
-        last,
+        list(ids),
         first_copy,
         copies,
         age,
@@ -109,12 +106,21 @@ async def copy_orders(
     return copied
 
 
-async def last_order(tx: Connection, merchant_id: int) -> int:
-    """The newest order's id, 0 if there is none."""
-    found: int = await tx.fetchval(
-        "SELECT coalesce(max(order_id), 0) FROM orders WHERE merchant_id = $1", merchant_id
+async def add_up(tx: Connection, merchant_id: int) -> None:
+    """Have balances know what the ledger says is reserved."""
+    await tx.execute(
+        """UPDATE stock s SET reserved = l.reserved
+           FROM (SELECT variant_id, location_id, sum(reserved_delta)::int AS reserved FROM stock_ledger
+             WHERE merchant_id = $1 GROUP BY 1, 2) l
+           WHERE s.merchant_id = $1 AND s.variant_id = l.variant_id AND s.location_id = l.location_id""",
+        merchant_id,
     )
-    return found
+
+
+async def orders_of(tx: Connection, merchant_id: int) -> list[int]:
+    """The ids of a merchant's orders."""
+    rows = await tx.fetch("SELECT order_id FROM orders WHERE merchant_id = $1 ORDER BY 1", merchant_id)
+    return [row["order_id"] for row in rows]
 
 
 async def list_variants(
