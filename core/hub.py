@@ -19,6 +19,7 @@ from core.settings import Settings
 from core.store import connections, words
 from core.store.connections import Linked
 from core.store.database import Connection, Database
+from core.store.deliveries import Claimed
 from core.wake import Silent, Wake
 
 KEPT_S = 5.0  # how long a worker believes what it read about a connection
@@ -47,7 +48,10 @@ class Account:
 
 @dataclass(slots=True)
 class Hub:
-    """One process's open things. Make it with `open_hub`. *holder* is its name in what it claims, 0 for none."""
+    """One process's open things. Make it with `open_hub`. *holder* is its name in what it claims, 0 for none.
+
+    *owed* are claims to give back, as soon as the database is there again: it went away while they were worked at.
+    """
 
     settings: Settings
     database: Database
@@ -57,6 +61,7 @@ class Hub:
     send: Send
     meter: Meter
     holder: int = 0
+    owed: set[Claimed] = field(default_factory=set)
     wall: Clock = wall_clock  # this machine's own clock: for saying that it is wrong, and nothing else
     _accounts: dict[tuple[int, int], tuple[float, Account]] = field(default_factory=dict)
 

@@ -60,6 +60,9 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
     """
     started = hub.clock()
     async with hub.database.transaction([]) as tx:
+        owed = tuple(hub.owed)
+        if owed:
+            await deliveries.give_back(tx, owed)
         lease_s = min(SLICE_LEASE_S, hub.settings.lease_s)
         claimed = await deliveries.claim(tx, limit, lease_s, hub.holder)
         fresh = [item for item in claimed if item.attempts == 1]
@@ -69,6 +72,7 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
             await deliveries.give_back(tx, others)
         if claimed:
             await reach("drain.claiming")
+    hub.owed.difference_update(owed)
     done = Drained(claimed=len(claimed))
     if not claimed:
         return done
@@ -113,10 +117,12 @@ async def _drain_batch(hub: Hub, claimed: Sequence[Claimed], started: datetime, 
             await _set_back(hub, item, started, error, done)
         await _apply_all(hub, items, started, done)
     except RETRYABLE as error:
+        hub.owed.update(claimed)  # for while the database is away it cannot be told
         merchants = {item.merchant_id for item in claimed}
         async with recorded(hub, "drain", merchants, started) as (tx, about):
             await deliveries.give_back(tx, claimed)
             about.counts, about.error = {"given_back": len(claimed)}, type(error).__name__
+        hub.owed.difference_update(claimed)
         raise
 
 

@@ -229,3 +229,26 @@ async def test_a_lost_database_connection_costs_no_delivery_a_try(
 
     assert attempts == 0
     assert await rig.stock() == (5, 2)
+
+
+async def test_a_database_that_stays_away_for_a_while_costs_no_delivery_a_try_either(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.counted(mug=5)
+    await rig.deliver(rig.order(1, (MUG, 2)))
+
+    async def away(*_: Any) -> Any:
+        raise ConnectionResetError("the server went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deliveries, "load", away)
+        patched.setattr(deliveries, "give_back", away)
+        with pytest.raises(ConnectionResetError):
+            await drain_module.drain(rig.hub)
+    held = await rig.admin.fetchval("SELECT lease_until > clock_timestamp() FROM todo")
+    done = await drain_module.drain(rig.hub)
+
+    assert held
+    assert done.applied.applied == 1
+    assert rig.hub.owed == set()
+    assert await rig.stock() == (5, 2)
