@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from console.chaos.promote import tell_promote
 from console.home import Home
 from console.servers import run_servers
@@ -25,7 +23,6 @@ async def _told(directory: Path, *, synchronous: bool) -> dict[str, Any]:
         )
 
 
-@pytest.mark.timeout(120)
 async def test_what_was_answered_200_outlives_the_primary(own_directory: Path) -> None:
     numbers = await _told(own_directory, synchronous=True)
 
@@ -35,7 +32,6 @@ async def test_what_was_answered_200_outlives_the_primary(own_directory: Path) -
     assert checks["replicas promoted"] == 1
 
 
-@pytest.mark.timeout(120)
 async def test_a_replica_that_nobody_waits_for_loses_orders_and_the_run_says_so(own_directory: Path) -> None:
     numbers = await _told(own_directory, synchronous=False)
 
