@@ -27,6 +27,7 @@ BENCHES = {
         "What an order costs with a million stored; a large catalogue read back.",
     ),
     "drain": ("bench", "drain", "Stored deliveries that become orders, with stock reserved."),
+    "catchup": ("bench_catchup", "catchup", "After six hours dark, until orders and stock are true again."),
     "report": (
         "bench_report",
         "report",
