@@ -42,6 +42,7 @@ from simulators.woocommerce import WooCommerceSimulator
 DARK_S = 6 * 3600
 LATENCY_S = 0.2  # until a call is answered. Assumed
 MOST = 1.25  # times the arithmetic minimum
+CALM_S = 60.0  # long enough for every bucket to be full again
 STUCK = 20  # times a pull may be put off without a page more than the time before
 BEGAN = datetime(2026, 11, 27, 6, tzinfo=UTC)
 _KEY = "of-a-simulated-shop"
@@ -164,20 +165,25 @@ async def _run(ask: Ask, shop: Shop, time: Time, tell: Callable[[str], None]) ->
 
             settings = {**shop.settings, "base_url": served.url}
             line = Line(connector, settings, shop.credentials, answered, time, gate)
+            # What the catalogue has known before, asked for in good time.
+            calm = PacedGate(gate.limits, tells, time)
+            known = await _listings(Line(connector, settings, shop.credentials, answered, time, calm), time)
+            time.sleep(CALM_S)
             back = time.now
             tell(f"{shop.slug}: orders")
             read = await _pull(line, time)
             pulled = time.now if read is not None else None
             if read is not None and len(read) != len(shop.listed()):
                 raise FairwayError(f"{len(read)} of {len(shop.listed())} orders were read.")
-            # What the catalogue has known before; this costs no time.
-            known = await _listings(Line(connector, settings, shop.credentials, send, time))
             began = time.now
             tell(f"{shop.slug}: counts")
             wanted = await _push(line, time, known, connector.manifest.stock_batch)
             told = time.now
             tell(f"{shop.slug}: reading back")
-            shown = await _read_back(line, time)
+            shown = {
+                (one.channel_stock_id, one.channel_location_id): one.quantity
+                for one in await _listings(line, time)
+            }
     finally:
         await served.close()
     wrong = sum(shown.get(key) != quantity for key, quantity in wanted.items())
@@ -232,8 +238,8 @@ async def _pull(line: Line, time: Time) -> set[str] | None:
     window = Window(BEGAN - OVERLAP, time.now + OVERLAP)
     found: set[str] = set()
     stuck = 0
+    cursor: str | None = None
     while stuck < STUCK:
-        cursor: str | None = None
         before = len(found)
         try:
             while True:
@@ -244,7 +250,7 @@ async def _pull(line: Line, time: Time) -> set[str] | None:
                     return found
         except ChannelError as error:
             _put_off(error, time)
-            # A pull that was put off begins again at its checkpoint.
+            # A pull that was put off goes on with the page it was at.
             stuck = stuck + 1 if len(found) == before else 0
     return None
 
@@ -271,13 +277,14 @@ async def _again(begin: Callable[[], Flow[Any]], line: Line, time: Time) -> Any:
             _put_off(error, time)
 
 
-async def _listings(line: Line) -> list[StockSeen]:
+async def _listings(line: Line, time: Time) -> list[StockSeen]:
+    """Everything the channel shows."""
     connector = line.connector
     assert isinstance(connector, ReadsStock)  # noqa: S101
     found: list[StockSeen] = []
     cursor: str | None = None
     while True:
-        page = await drive(connector.read_stock(cursor), line)
+        page = await _again(partial(connector.read_stock, cursor), line, time)
         found += page.stock
         cursor = page.next_cursor
         if cursor is None:
@@ -300,25 +307,12 @@ async def _push(line: Line, time: Time, known: list[StockSeen], batch: int) -> d
             )
             for place, one in enumerate(known[first : first + batch])
         ]
-        written = await _again(lambda writes=writes: connector.push_stock(writes), line, time)  # type: ignore[misc]
+        written = await _again(partial(connector.push_stock, writes), line, time)
         for one, result in zip(writes, written, strict=True):
             if result.error:
                 raise FairwayError(f"A count was refused: {result.error} {result.message}")
             wanted[one.channel_stock_id, one.channel_location_id] = one.desired
     return wanted
-
-
-async def _read_back(line: Line, time: Time) -> dict[tuple[str, str], int | None]:
-    connector = line.connector
-    assert isinstance(connector, ReadsStock)  # noqa: S101
-    shown: dict[tuple[str, str], int | None] = {}
-    cursor: str | None = None
-    while True:
-        page = await _again(lambda cursor=cursor: connector.read_stock(cursor), line, time)  # type: ignore[misc]
-        shown |= {(one.channel_stock_id, one.channel_location_id): one.quantity for one in page.stock}
-        cursor = page.next_cursor
-        if cursor is None:
-            return shown
 
 
 def _computed(ask: Ask, channel: Published) -> dict[str, Any]:

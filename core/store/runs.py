@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from core.store.database import Connection
+from core.store.database import Connection, Row
 
 # A run without an end is under way while its lease is held and none came after it; else its worker died.
 _STATE = """CASE WHEN r.finished_at IS NOT NULL THEN r.outcome
@@ -156,6 +156,44 @@ async def checkpoint(
         resource,
     )
     return (row["finished_until"], row["epoch"]) if row else None
+
+
+async def under_way(tx: Connection, merchant_id: int, connection_id: int) -> Row | None:
+    """The pull of orders that was put off half-way: *since*, *until*, *begun_at* and the *cursor* of its next page."""
+    return await tx.fetchrow(
+        """SELECT since, until, begun_at, cursor FROM pulls WHERE merchant_id = $1 AND connection_id = $2""",
+        merchant_id,
+        connection_id,
+    )
+
+
+async def keep_place(
+    tx: Connection,
+    merchant_id: int,
+    connection_id: int,
+    window: tuple[datetime, datetime],
+    begun_at: datetime,
+    cursor: str,
+) -> None:
+    """A pull of *window* goes on at *cursor*, whoever does it; in the transaction of the page before."""
+    await tx.execute(
+        """INSERT INTO pulls (merchant_id, connection_id, since, until, begun_at, cursor)
+           VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT (merchant_id, connection_id) DO UPDATE
+             SET since = excluded.since, until = excluded.until, begun_at = excluded.begun_at, cursor = excluded.cursor""",
+        merchant_id,
+        connection_id,
+        *window,
+        begun_at,
+        cursor,
+    )
+
+
+async def forget_place(tx: Connection, merchant_id: int, connection_id: int) -> None:
+    """The next pull begins at the checkpoint."""
+    await tx.execute(
+        "DELETE FROM pulls WHERE merchant_id = $1 AND connection_id = $2", merchant_id, connection_id
+    )
 
 
 async def advance(

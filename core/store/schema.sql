@@ -795,6 +795,17 @@ CREATE TABLE checkpoints (               -- how far a pull has come; moves in th
   FOREIGN KEY (merchant_id, connection_id) REFERENCES connections
 );
 
+CREATE TABLE pulls (                     -- a pull of orders that is under way: where whoever goes on with it begins
+  merchant_id    bigint NOT NULL,
+  connection_id  bigint NOT NULL,
+  since          timestamptz NOT NULL,
+  until          timestamptz NOT NULL,   -- of the window
+  begun_at       timestamptz NOT NULL,   -- what the checkpoint becomes
+  cursor         text NOT NULL,
+  PRIMARY KEY (merchant_id, connection_id),
+  FOREIGN KEY (merchant_id, connection_id) REFERENCES connections
+);
+
 CREATE TABLE checkpoint_log (            -- insert-only
   merchant_id    bigint NOT NULL,
   connection_id  bigint NOT NULL,
@@ -884,7 +895,7 @@ BEGIN
       'intake_counts', 'fulfillments', 'fulfillment_lines', 'parcels', 'fulfillment_parcels', 'scans', 'outbox',
       'effect_attempts', 'budgets', 'circuits', 'run_lines', 'kit_components', 'stock_policies', 'stock_incidents',
       'incident_lines', 'incident_events', 'listing_rules', 'waves', 'lags', 'velocities', 'measured_until',
-      'measured_buffers', 'reconciles', 'drifts', 'drift_policies', 'certificates'] LOOP
+      'measured_buffers', 'reconciles', 'drifts', 'drift_policies', 'certificates', 'pulls'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY declared ON %I USING (merchant_id = ANY ((SELECT declared_merchants())::bigint[]))', name);

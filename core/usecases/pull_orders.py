@@ -1,4 +1,8 @@
-"""Pull orders: find what webhooks lost. The checkpoint moves in the transaction of the last page's rows."""
+"""Pull orders: find what webhooks lost. The checkpoint moves in the transaction of the last page's rows.
+
+What a channel's limits put off half-way goes on with the page it was at: a long pull that began anew would use up the
+budget with the same pages again, and never end.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.connector import Page, PullsOrders, Window
-from core.errors import ChannelError, ErrorCode
+from core.errors import ChannelError, ErrorCode, Recovery
 from core.failpoints import reach
 from core.hub import Hub
 from core.log import get_log
@@ -36,13 +40,27 @@ class Pulled:
 async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
     """Ask for everything that changed since the checkpoint, less an overlap; what we know already is dropped.
 
-    Raises `ChannelError` where a page fails: pages before it are stored, the checkpoint stays.
+    Raises `ChannelError` where a page fails: pages before it are stored, the checkpoint stays, and the next pull goes on
+    there if the channel only asked to wait.
     """
+    try:
+        return await _pull(hub, lease)
+    except ChannelError as error:
+        if error.recovery is not Recovery.WAIT:
+            # The cursor may be what is wrong.
+            async with hub.database.transaction([lease.merchant_id]) as tx:
+                if await held(tx, lease):
+                    await runs.forget_place(tx, lease.merchant_id, lease.connection_id)
+        raise
+
+
+async def _pull(hub: Hub, lease: Lease) -> Pulled:
     account = await hub.account(lease.merchant_id, lease.connection_id)
     async with hub.database.transaction([lease.merchant_id]) as tx:
         linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
         line = await hub.line(tx, linked)
         checkpoint = await runs.checkpoint(tx, lease.merchant_id, lease.connection_id, "orders")
+        place = await runs.under_way(tx, lease.merchant_id, lease.connection_id)
     if linked.status != "active" or not isinstance(account.connector, PullsOrders):
         return Pulled(0, 0, 0)
     line, theirs = with_their_clock(line, hub)
@@ -50,6 +68,8 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
     since = checkpoint[0] - OVERLAP if checkpoint else min(until, linked.stock_since) - FIRST_LOOK
     window = Window(since=since, until=until + OVERLAP)
     cursor: str | None = None
+    if place:
+        window, until, cursor = Window(place["since"], place["until"]), place["begun_at"], place["cursor"]
     seen: set[str] = set()
     before: Page | None = None
     pages = items = new = 0
@@ -57,7 +77,7 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
         page = await drive(account.connector.pull_orders(window, cursor), line)
         await reach("pull.called")
         until = min([until, *theirs[:1]])
-        if before is None and until - OVERLAP < window.since:
+        if before is None and cursor is None and until - OVERLAP < window.since:
             # Their clock was set back: what changes now is dated before all that we have seen.
             window = replace(window, since=until - OVERLAP)
             continue
@@ -68,6 +88,7 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
             if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
                 raise LostLease
             fresh = await store_page(tx, account, page, "pull", hub.clock())
+            await _keep_place(tx, lease, window, until, page.next_cursor)
             if last and not await _advance(hub, tx, lease, checkpoint, until):
                 raise LostLease
             await reach("pull.storing")
@@ -93,6 +114,16 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
         if cursor in seen or pages >= MAX_PAGES:
             raise ChannelError(ErrorCode.UNEXPECTED, "the channel's pages do not come to an end")
         seen.add(cursor or "")
+
+
+async def _keep_place(
+    tx: Connection, lease: Lease, window: Window, until: datetime, cursor: str | None
+) -> None:
+    where = (lease.merchant_id, lease.connection_id)
+    if cursor is None:
+        await runs.forget_place(tx, *where)
+    else:
+        await runs.keep_place(tx, *where, (window.since, window.until), until, cursor)
 
 
 def _check_progress(page: Page, before: Page | None) -> None:
