@@ -80,6 +80,7 @@ async def test_a_pull_that_is_put_off_goes_on_with_the_page_it_was_at(rig: Rig, 
 
 async def test_a_pull_whose_page_is_refused_begins_anew(rig: Rig, pages: Grudging) -> None:
     assert await pull(rig) == "put_off rate_limited"
+    rig.clock.forward(seconds=30)
     pages.code = ErrorCode.REJECTED
     assert await pull(rig) == "failed rejected"
     pages.bears = 9

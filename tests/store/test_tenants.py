@@ -73,6 +73,7 @@ INSERT INTO push_attempts (merchant_id, connection_id, epoch, listing_id, channe
     started_at) VALUES ({m}, {m}, 1, {m}, '', 1, 1, now());
 INSERT INTO schedule (merchant_id, connection_id, kind, due_at) VALUES ({m}, {m}, 'push', now());
 INSERT INTO checkpoints VALUES ({m}, {m}, 'orders', now(), 1);
+INSERT INTO pulls VALUES ({m}, {m}, now(), now(), now(), '1');
 INSERT INTO checkpoint_log VALUES ({m}, {m}, 'orders', 1, now(), now());
 INSERT INTO runs (merchant_id, connection_id, kind, started_at) VALUES ({m}, {m}, 'pull', now());
 INSERT INTO intake_counts VALUES ({m}, now(), 1, 0, 0);
