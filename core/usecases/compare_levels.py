@@ -107,22 +107,30 @@ async def compare_levels(
     hidden: bool,
 ) -> Counter[str]:
     """Compare the locked levels *rows* with *seen*, by stock id and location; returns how many are of which kind."""
-    pairs = [
-        (row, look_at(seen.get((row["channel_stock_id"], row["channel_location_id"])), asked_at))
-        for row in rows
-    ]
-    odd = [
-        row for row, look in pairs if compare(known_of(row, None, hidden=hidden), look).kind is not Drift.NONE
-    ]
+    looked = []
+    for row in rows:
+        look = look_at(seen.get((row["channel_stock_id"], row["channel_location_id"])), asked_at)
+        looked.append((row, look, compare(known_of(row, None, hidden=hidden), look)))
+    odd = [row for row, _, found in looked if found.kind is not Drift.NONE]
     writes = await writes_of(tx, lease, odd)
     about = await evidence_of(tx, lease, rows, None, gives_back=False)
     counts: Counter[str] = Counter()
     live, changed, fresh, open_ones, more = [], [], [], [], []
-    for row, look in pairs:
-        known = known_of(row, writes.get(key_of(row)), hidden=hidden)
-        found = compare(known, look)
+    for row, look, at_first in looked:
+        key = key_of(row)
+        # What is as it should be, as nearly all is, needs no look at its last write.
+        found = at_first
+        if key in writes:
+            found = compare(known_of(row, writes[key], hidden=hidden), look)
         counts[found.kind.value] += 1
-        live.append({**dict(row), "live": look.quantity, "live_as": found.kind})
+        live.append(
+            {
+                "listing_id": key[0],
+                "channel_location_id": key[1],
+                "live": look.quantity,
+                "live_as": found.kind,
+            }
+        )
         if found.adopted or found.kind is Drift.OWN_ECHO:
             changed.append(after(row, found))
         if row["strict"] and found.kind in (Drift.CHANNEL_EDIT, Drift.LOST_PUSH):
@@ -130,7 +138,8 @@ async def compare_levels(
         if found.kind is Drift.OWN_ECHO:
             fresh.append(_new(row, found, look, now))
         elif row["drift_id"] is not None:
-            open_ones += _followed(row, known, about[key_of(row)], found, look, now)
+            known = known_of(row, writes.get(key), hidden=hidden)
+            open_ones += _followed(row, known, about[key], found, look, now)
         elif found.kind not in (Drift.NONE, Drift.IN_FLIGHT):
             fresh.append(_new(row, found, look, now))
     where = (lease.merchant_id, lease.connection_id)
