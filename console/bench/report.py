@@ -232,7 +232,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return all(not isinstance(one, (Mapping, list)) for one in value.values())
+        return all(_is_plain(one) for one in value.values())
     return not isinstance(value, list)
 
 
@@ -252,6 +252,11 @@ def _value(value: Any) -> str:
             number = float(value)
             return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:g}"
         case Mapping():
-            return ", ".join(f"{_label(name)} {_value(one)}" for name, one in value.items())
+            said = (f"{_label(name)} {_inner(one)}" for name, one in value.items())
+            return ", ".join(said)
         case _:
             return str(value)
+
+
+def _inner(value: Any) -> str:
+    return f"({_value(value)})" if isinstance(value, Mapping) else _value(value)
