@@ -226,7 +226,10 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     return [
         f"| {' | '.join(_label(name) for name in names)} |",
         f"|{'---|' * len(names)}",
-        *(f"| {' | '.join(_value(row.get(name)) for name in names)} |" for row in rows),
+        *(
+            f"| {' | '.join('-' if row.get(name) is None else _value(row[name]) for name in names)} |"
+            for row in rows
+        ),
     ]
 
 

@@ -96,7 +96,7 @@ def _limits(catchup: Mapping[str, Any] | None) -> list[str]:
         "|---|---|---|",
     ]
     lines += [
-        f"| {row['channel']} | {row['counts_per_s']:,.3g} | {row['orders_per_s']:,.3g} |"
+        f"| {row['channel']} | {_rate(row['counts_per_s'])} | {_rate(row['orders_per_s'])} |"
         for row in catchup["channels"]
     ]
     return [
@@ -104,6 +104,10 @@ def _limits(catchup: Mapping[str, Any] | None) -> list[str]:
         "",
         "How long six dark hours take to make good is in [performance.md](performance.md#catchup).",
     ]
+
+
+def _rate(per_s: Any) -> str:
+    return f"{float(per_s):,.0f}" if per_s >= 100 else f"{float(per_s):g}"
 
 
 _GROWING = [
