@@ -46,15 +46,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """*orders* from webhooks that are stored to reservations; *written* bytes of WAL with so many whole *pages*: each is the
-    first change of one after a checkpoint.
-    """
+    """*orders* from webhooks that are stored to reservations, and so many bytes of WAL *written* for them."""
 
     orders: int
     stored: Spent
     drained: Spent
     written: int
-    pages: int
 
     @property
     def cpu_us(self) -> float:
@@ -88,11 +85,9 @@ class Side:
         with spending(stand.postgres) as drained:
             await drain_all(self.hub)
         after = await self._wal()
-        return Turn(
-            orders, stored, drained, after["bytes"] - before["bytes"], after["pages"] - before["pages"]
-        )
+        return Turn(orders, stored, drained, after - before)
 
-    async def _wal(self) -> dict[str, int]:
+    async def _wal(self) -> int:
         async with self.hub.database.transaction([]) as tx:
             return await bench_books.wal(tx)
 
@@ -228,5 +223,4 @@ def _costs(turns: list[Turn]) -> dict[str, float]:
         "drain_postgres_us": middle([one.drained.postgres / one.orders * 1e6 for one in turns]),
         "per_s": middle([one.per_s for one in turns]),
         "wal_bytes": middle([one.written / one.orders for one in turns]),
-        "whole_pages": middle([one.pages / one.orders for one in turns]),
     }

@@ -129,7 +129,6 @@ def show_growth(found: dict[str, Any]) -> None:
                 "its PostgreSQL": side["drain_postgres_us"],
                 "per s": side["per_s"],
                 "WAL bytes": side["wal_bytes"],
-                "whole pages": side["whole_pages"],
             }
             for side in (found["few"], found["many"])
         ],
@@ -141,7 +140,6 @@ def show_growth(found: dict[str, Any]) -> None:
             "its PostgreSQL",
             "per s",
             "WAL bytes",
-            "whole pages",
         ),
         empty="",
     )
