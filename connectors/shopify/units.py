@@ -119,9 +119,8 @@ def finish_quantities(values: dict[str, Any], restocks: dict[str, Counter[str]])
         gone = open_units if values["cancelled"] else max(0, min(removed, open_units))
         line["quantity_fulfilled"], line["quantity_cancelled"] = fulfilled, gone
         line["quantity_returned"] = returned
-        if back := min(
-            quantity, refunded["cancel"]
-        ):  # never shipped, and back on sale there: the merchant ticked it
+        # Never shipped, and back on sale there: the merchant ticked it.
+        if back := min(quantity, refunded["cancel"]):
             line["channel_lowered"] = quantity - back
 
 

@@ -64,7 +64,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A simulated shop with what it takes to call it; *needs* is what the minimum is computed of."""
+    """A simulated shop with what it takes to call it; *listed* says which orders it has."""
 
     slug: str
     simulator: Any

@@ -149,14 +149,16 @@ async def _read(hub: Hub, claimed: Sequence[Claimed]) -> tuple[list[Item], list[
     try:
         async with hub.database.transaction({item.merchant_id for item in claimed}) as tx:
             rows = await deliveries.load(tx, claimed)
-            await hub.accounts(tx, {(item.merchant_id, item.connection_id) for item in claimed})
+            accounts = await hub.accounts(tx, {(item.merchant_id, item.connection_id) for item in claimed})
     except RETRYABLE:
         raise
     except Exception as error:  # noqa: BLE001 - each of them is tried again alone
         return [], [(item, error) for item in claimed]
     for row in rows:
         try:
-            items.append(await _read_one(hub, row, by_id[row["delivery_id"]]))
+            where = (row["merchant_id"], row["connection_id"])
+            account = accounts.get(where) or await hub.account(*where)  # which says what is wrong with it
+            items.append(await _read_one(hub, account, row, by_id[row["delivery_id"]]))
         except RETRYABLE:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a body does to its reader is this delivery's affair
@@ -164,8 +166,7 @@ async def _read(hub: Hub, claimed: Sequence[Claimed]) -> tuple[list[Item], list[
     return items, broken
 
 
-async def _read_one(hub: Hub, row: Row, claimed: Claimed) -> Item:
-    account = await hub.account(row["merchant_id"], row["connection_id"])
+async def _read_one(hub: Hub, account: Account, row: Row, claimed: Claimed) -> Item:
     body = account.box.open(row["body"], deliveries.body_owner(row["connection_id"], row["dedupe_key"]))
     delivery = Delivery(topic=row["topic"], headers=row["headers"], body=body)
     if claimed.attempts > MAX_TRIES:

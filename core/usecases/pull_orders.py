@@ -1,7 +1,7 @@
 """Pull orders: find what webhooks lost. The checkpoint moves in the transaction of the last page's rows.
 
-What a channel's limits put off half-way goes on with the page it was at: a long pull that began anew would use up the
-budget with the same pages again, and never end.
+What a channel's limits put off half-way, or a failing network, goes on with the page it was at: a long pull that began anew
+would use up the budget with the same pages again, and never end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.connector import Page, PullsOrders, Window
-from core.errors import ChannelError, ErrorCode, Recovery
+from core.errors import ChannelError, ErrorCode
 from core.failpoints import reach
 from core.hub import Hub
 from core.log import get_log
@@ -27,6 +27,11 @@ OVERLAP = timedelta(minutes=10)  # rows that become visible late, clocks that di
 FIRST_LOOK = timedelta(days=30)
 MAX_PAGES = 10_000
 
+# Errors that say nothing about the page that was asked for.
+_PASSING = frozenset(
+    {ErrorCode.RATE_LIMITED, ErrorCode.PAUSED, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT, ErrorCode.NOT_SENT}
+)
+
 log = get_log("pull")
 
 
@@ -41,13 +46,12 @@ async def pull_orders(hub: Hub, lease: Lease) -> Pulled:
     """Ask for everything that changed since the checkpoint, less an overlap; what we know already is dropped.
 
     Raises `ChannelError` where a page fails: pages before it are stored, the checkpoint stays, and the next pull goes on
-    there if the channel only asked to wait.
+    there unless the channel refused the page itself.
     """
     try:
         return await _pull(hub, lease)
     except ChannelError as error:
-        if error.recovery is not Recovery.WAIT:
-            # The cursor may be what is wrong.
+        if error.code not in _PASSING:  # the cursor may be what is wrong
             async with hub.database.transaction([lease.merchant_id]) as tx:
                 if await held(tx, lease):
                     await runs.forget_place(tx, lease.merchant_id, lease.connection_id)

@@ -1,4 +1,4 @@
-"""Pulls that a channel's limits put off half-way."""
+"""Pulls that a channel's limits put off half-way, or that fail there."""
 
 from __future__ import annotations
 
@@ -76,6 +76,21 @@ async def test_a_pull_that_is_put_off_goes_on_with_the_page_it_was_at(rig: Rig, 
     pages.bears = 9
     await pull(rig)
     assert pages.asked[7]["cursor"] == ""
+
+
+@pytest.mark.parametrize(
+    "code", [ErrorCode.TIMEOUT, ErrorCode.UNAVAILABLE, ErrorCode.NOT_SENT, ErrorCode.PAUSED]
+)
+async def test_a_channel_that_fails_now_and_then_does_not_make_a_long_pull_begin_anew(
+    rig: Rig, pages: Grudging, code: ErrorCode
+) -> None:
+    pages.code = code
+    for _ in range(4):
+        pages.bears = 2
+        last = await pull(rig)
+        rig.clock.forward(hours=1)
+    assert last == "ok"
+    assert [asked["cursor"] for asked in pages.asked] == ["", "1", "2", "3", "4", "5", "6"]
 
 
 async def test_a_pull_whose_page_is_refused_begins_anew(rig: Rig, pages: Grudging) -> None:
