@@ -19,9 +19,7 @@ from core.rules.lags import LagModel
 from core.rules.stock import desired_level
 from core.usecases.tally_sales import SETTLED
 
-LIMIT = (
-    0.3  # units oversold in 10,000 orders that the merchant bears: it costs little, as the other figures show
-)
+LIMIT = 0.1  # units oversold in 10,000 orders that the merchant bears: it costs little, as the figures show
 AGAIN_S = 3600.0  # what sells nothing any more is looked at again after so long
 LEARN = 20  # lags are read anew when so many times as many have been measured
 # Rounded are rates, parts of a channel and limits: to powers of these.

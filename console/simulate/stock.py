@@ -36,7 +36,7 @@ class Plan:
     seed: int
     weeks: int = 2
     strict_sales: int = 1_000_000
-    buffers: tuple[int, ...] = (1, 2, 3, 5, 8)
+    buffers: tuple[int, ...] = (1, 2, 4, 8)
     skus: int = 2_000
     buyers: int = 130_000
     days: float = 7.0
