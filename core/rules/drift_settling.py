@@ -32,8 +32,8 @@ class Watched:
 class Evidence:
     """What is known beside the level. Every order the channel had listed by *complete_until* is counted here (None: that
     cannot be said). *restocked* units of orders were cancelled or returned since the last write before the difference;
-    *released* of them were cancelled before they had left, and are free in the ledger again; *parked*: something the
-    channel sent about then could not be read, and may be an order.
+    *released* of them were cancelled before they had left, and are free in the ledger: again, or still, where the order
+    came cancelled already. *parked*: something the channel sent about then could not be read, and may be an order.
     """
 
     complete_until: datetime | None = None

@@ -117,8 +117,8 @@ async def evidence(
     tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[Row]
 ) -> dict[int, Row]:
     """By listing of *rows*, levels with a difference: *restocked* units of its orders that were cancelled or returned
-    since the write before it, those *released* of them that had not left by then, and whether anything the channel sent
-    about then is *parked*.
+    since the write before it, those *released* of them that had not left by then and that our counts did not miss from the
+    start, and whether anything the channel sent about then is *parked*.
     """
     found = await tx.fetch(
         """SELECT r.l AS listing_id, coalesce(back.restocked, 0)::int AS restocked,
@@ -129,8 +129,10 @@ async def evidence(
            CROSS JOIN LATERAL (
              SELECT sum(ol.quantity_cancelled + ol.quantity_returned) AS restocked,
                sum(greatest(0, least(ol.quantity_cancelled, ol.quantity - ol.quantity_fulfilled)))
-                 FILTER (WHERE ol.moves_stock AND o.intake IN ('ship', 'reserve_only')) AS released
+                 FILTER (WHERE ol.moves_stock AND (o.intake IN ('ship', 'reserve_only')
+                   OR o.placed_at >= date_trunc('second', c.stock_since))) AS released
              FROM order_lines ol JOIN orders o USING (merchant_id, order_id)
+               JOIN connections c USING (merchant_id, connection_id)
              WHERE ol.merchant_id = $1 AND ol.listing_id = r.l AND (ol.quantity_cancelled > 0 OR ol.quantity_returned > 0)
                AND o.connection_id = $2 AND o.stored_at > coalesce(r.since, '-infinity')) back""",
         merchant_id,

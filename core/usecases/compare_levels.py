@@ -68,16 +68,9 @@ async def writes_of(tx: Connection, lease: Lease, rows: Sequence[Row]) -> dict[K
 
 
 async def evidence_of(
-    tx: Connection,
-    lease: Lease,
-    rows: Sequence[Row],
-    complete_until: datetime | None,
-    *,
-    gives_back: bool,
+    tx: Connection, lease: Lease, rows: Sequence[Row], complete_until: datetime | None
 ) -> dict[Key, Evidence]:
-    """What is known beside the levels of *rows* that have an open difference. *gives_back*: the channel's units of
-    cancelled orders are expected back already.
-    """
+    """What is known beside the levels of *rows* that have an open difference."""
     open_ones = [row for row in rows if row["drift_id"] is not None]
     if not open_ones:
         return {}
@@ -89,7 +82,7 @@ async def evidence_of(
             found[row["listing_id"]]["parked"],
             # Orders that came since have lowered the channel's count, or raised it again.
             row["own_sales_then"] - row["own_sales"],
-            0 if gives_back else found[row["listing_id"]]["released"],
+            found[row["listing_id"]]["released"],
         )
         for row in open_ones
     }
@@ -113,7 +106,7 @@ async def compare_levels(
         looked.append((row, look, compare(known_of(row, None, hidden=hidden), look)))
     odd = [row for row, _, found in looked if found.kind is not Drift.NONE]
     writes = await writes_of(tx, lease, odd)
-    about = await evidence_of(tx, lease, rows, None, gives_back=False)
+    about = await evidence_of(tx, lease, rows, None)
     counts: Counter[str] = Counter()
     live, changed, fresh, open_ones, more = [], [], [], [], []
     for row, look, at_first in looked:

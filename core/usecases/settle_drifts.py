@@ -161,8 +161,7 @@ async def _judge(
     """What becomes of open differences, as far as anything does; *seen* are looks at those that were due."""
     hidden = place.connector.manifest.zero == "deactivate"
     writes = await writes_of(tx, place.lease, rows)
-    gives_back = place.connector.manifest.gives_back_cancelled
-    about = await evidence_of(tx, place.lease, rows, place.complete, gives_back=gives_back)
+    about = await evidence_of(tx, place.lease, rows, place.complete)
     judged: list[tuple[Row, Verdict, Look | None]] = []
     for row in rows:
         key = key_of(row)

@@ -325,3 +325,41 @@ async def test_units_of_a_cancelled_order_are_told_again_and_not_booked_for_the_
 
     assert await rig.drift() == ("channel_restock", "closed", 2, "hub")
     assert (await rig.stock(), rig.shown) == ((100, 0), 100)
+
+
+@pytest.mark.parametrize("paid", [True, False])
+async def test_units_of_an_order_that_came_cancelled_already_are_told_again_for_the_ledger_never_missed_them(
+    rig: DriftRig, paid: bool
+) -> None:
+    """The shop sold them before we wrote, and put them back after it; we heard of the order when all that was over."""
+    await says(rig, "channel")
+    rig.clock.forward(seconds=10)
+    order = rig.order(1, (MUG, 2), placed=rig.clock(), changed=rig.clock(), status="cancelled")
+    if not paid:
+        order |= {"date_paid": None, "date_paid_gmt": None, "transaction_id": ""}
+    await rig.deliver(order)
+    await rig.drain()
+    await relevel(rig.hub)
+    rig.clock.forward(minutes=1)
+    rig.shows(102)
+    await rig.sweep()
+
+    await rig.settled()
+
+    assert await rig.drift() == ("channel_restock", "closed", 2, "hub")
+    assert (await rig.stock(), rig.shown) == ((100, 0), 100)
+
+
+async def test_units_of_an_order_that_our_counts_missed_from_the_start_are_not_in_the_ledger_yet(
+    rig: DriftRig,
+) -> None:
+    before = rig.clock() - timedelta(days=3)
+    await rig.deliver(rig.order(1, (MUG, 2), placed=before, changed=rig.clock(), status="cancelled"))
+    await rig.drain()
+    rig.clock.forward(minutes=1)
+    rig.shows(102)
+    await rig.sweep()
+
+    await rig.settled()
+
+    assert await rig.drift() == ("channel_restock", "asked", 2, "")
