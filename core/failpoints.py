@@ -51,7 +51,6 @@ _SAID: Final = "nothing happened: whoever got no answer says it again"
 # transaction is about to commit; it has committed.
 POINTS: Final[Mapping[str, Point]] = {
     "intake.proven": Point(_NOTHING, "no 200 was sent: the sender comes again, or a pull finds it"),
-    "intake.storing": Point(_NOTHING, "no 200 was sent: the sender comes again, or a pull finds it"),
     "intake.stored": Point("the delivery", "sent again it has the same dedupe key and counts once"),
     "intake.answered": Point("the delivery", "nobody was rung: the patrol finds it"),
     "drain.claiming": Point(_NOTHING, _TX),

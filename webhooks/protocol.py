@@ -105,10 +105,11 @@ class EdgeConnection(RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send the answer, the library's own refusals in our words."""
+        # Answers are mappings, too, whose isinstance is slow; nearly all are plain ones.
+        if type(resp) is not web.Response and isinstance(resp, web.HTTPException):
+            resp = as_problem(resp)
         try:
-            return await super().finish_response(
-                request, as_problem(resp) if isinstance(resp, web.HTTPException) else resp, start_time
-            )
+            return await super().finish_response(request, resp, start_time)
         finally:
             self._leave()
 

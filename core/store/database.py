@@ -52,7 +52,7 @@ RETRYABLE = (
 
 
 class Database:
-    """A pool of sessions of one role. Use `transaction`; there is no other way to run a statement."""
+    """A pool of sessions of one role. Use `transaction`, or `session` for a statement that is one by itself."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
@@ -109,6 +109,14 @@ class Database:
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
             asked = self.clock.counted()
             self.clock.tell(asked, await _declare(connection, merchants))
+            yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Connection]:
+        """A session outside any transaction, which sees no merchant's rows: each statement is committed when it returns.
+        For functions of the schema that declare their merchants themselves.
+        """
+        async with self._pool.acquire(timeout=5) as connection:
             yield connection
 
     async def close(self) -> None:

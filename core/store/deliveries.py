@@ -51,18 +51,9 @@ async def add(tx: Connection, batch: Sequence[Incoming]) -> int:
 
 
 async def add_counted(tx: Connection, batch: Sequence[Incoming]) -> dict[int, int]:
-    """As `add`, for a batch of many merchants: returns merchant -> how many were new."""
+    """As `add`, for a batch of many merchants, which it declares itself: returns merchant -> how many were new."""
     rows = await tx.fetch(
-        """WITH added AS (
-             INSERT INTO deliveries (merchant_id, connection_id, topic, via, dedupe_key, headers, body, received_at)
-             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[],
-                                  $6::jsonb[], $7::bytea[], $8::timestamptz[])
-             ON CONFLICT (merchant_id, connection_id, dedupe_key) DO NOTHING
-             RETURNING merchant_id, delivery_id, connection_id
-           ), queued AS (
-             INSERT INTO todo (merchant_id, delivery_id, connection_id) SELECT * FROM added
-           )
-           SELECT merchant_id, count(*) AS new FROM added GROUP BY merchant_id""",
+        "SELECT merchant_id, added FROM store_deliveries($1, $2, $3, $4, $5, $6, $7, $8)",
         [item.merchant_id for item in batch],
         [item.connection_id for item in batch],
         [item.topic for item in batch],
@@ -72,7 +63,7 @@ async def add_counted(tx: Connection, batch: Sequence[Incoming]) -> dict[int, in
         [item.sealed for item in batch],
         [item.received_at for item in batch],
     )
-    return {row["merchant_id"]: row["new"] for row in rows}
+    return {row["merchant_id"]: row["added"] for row in rows}
 
 
 async def count_intake(tx: Connection, counts: Mapping[tuple[int, datetime], Sequence[int]]) -> None:
