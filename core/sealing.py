@@ -83,19 +83,12 @@ class Keyring:
             raise SealBroken("Sealed bytes do not belong where they were found.") from None
 
 
-# A compressor clears its tables before each body, and those that fit bodies of any size are large: it took half the time.
-USUAL = 16 * 1024  # bytes of a body
-_FOR_USUAL = zstandard.ZstdCompressionParameters.from_level(1, source_size=USUAL)
-
-
 @dataclass(slots=True, repr=False)
 class BodyBox:
     """Compresses and seals bodies under one merchant's data key."""
 
     _key: AESGCM = field(repr=False)
-    _pack: zstandard.ZstdCompressor = field(
-        default_factory=lambda: zstandard.ZstdCompressor(compression_params=_FOR_USUAL)
-    )
+    _pack: zstandard.ZstdCompressor = field(default_factory=lambda: zstandard.ZstdCompressor(level=1))
     _unpack: zstandard.ZstdDecompressor = field(default_factory=zstandard.ZstdDecompressor)
 
     @staticmethod
@@ -108,8 +101,7 @@ class BodyBox:
 
     def seal(self, body: bytes, owner: bytes) -> bytes:
         nonce = os.urandom(NONCE)
-        pack = self._pack if len(body) <= USUAL else zstandard.ZstdCompressor(level=1)
-        return nonce + self._key.encrypt(nonce, pack.compress(body), owner)
+        return nonce + self._key.encrypt(nonce, self._pack.compress(body), owner)
 
     def open(self, sealed: bytes, owner: bytes) -> bytes:
         """The body; raises `SealBroken` when it was sealed for another place."""

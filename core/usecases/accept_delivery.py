@@ -197,7 +197,9 @@ class Intake:
         except Exception:  # noqa: BLE001 - the workers' own polling finds the work
             self.ring_failures += 1
             metrics.RINGS_MISSED.inc()
-        await asyncio.sleep(PAUSE_S)  # a busy hub has hundreds of commits a second, and one ring speaks for all of them
+        await asyncio.sleep(
+            PAUSE_S
+        )  # a busy hub has hundreds of commits a second, and one ring speaks for all of them
         self._bell = None
         if self._bell_again:
             self._bell_again = False
