@@ -14,6 +14,8 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, TypeVar
 
+import msgspec
+
 from core.errors import ChannelError
 
 T = TypeVar("T")
@@ -107,12 +109,42 @@ def decode(body: bytes) -> Any:
     A key given twice with different values, NaN, Infinity and absurd numbers become a `Defect` in place.
     Raises `DecodeError` for other encodings, broken or trailing text, nesting over 64, over 100,000 values.
     """
+    if len(body) > MAX_NODES and _separators(body) > MAX_NODES:
+        return _decode_slowly(body)  # which counts before anything is made of it
+    try:
+        value = _QUICK.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_slowly(body)  # which says what is wrong, or reads on in spite of it
+    bare = body.translate(_DIGITS_ALIKE, b" \t\r\n")
+    # Of a key given twice the last was kept, so that there are fewer than were written.
+    if bare.count(b'":') != _keys(value) or _LONG in bare:
+        return _decode_slowly(body)
+    return value
+
+
+def _keys(value: Any) -> int:
+    """The number of keys in a decoded body, those of all objects together; -1 where it is nested deeper than 64."""
+    found, level = 0, [value]
+    for _ in range(MAX_DEPTH):
+        deeper: list[Any] = []
+        for item in level:
+            if type(item) is dict:
+                found += len(item)
+                deeper += item.values()
+            elif type(item) is list:
+                deeper += item
+        level = deeper
+        if not level:
+            return found
+    return -1 if any(isinstance(item, dict | list) for item in level) else found
+
+
+def _decode_slowly(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DecodeError(f"the body is not UTF-8 (byte {error.start})") from None
-    openers = body.count(b"[") + body.count(b"{")
-    if openers > MAX_DEPTH or openers + body.count(b",") > MAX_NODES:
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH or _separators(body) > MAX_NODES:
         _check_size(_STRING.sub(b"", body))
     try:
         return _DECODER.decode(text)
@@ -120,6 +152,10 @@ def decode(body: bytes) -> Any:
         raise DecodeError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise DecodeError(f"the body is nested deeper than {MAX_DEPTH}") from None
+
+
+def _separators(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{") + body.count(b",")
 
 
 def _check_size(bare: bytes) -> None:
@@ -165,6 +201,12 @@ _DECODER = json.JSONDecoder(
     parse_float=_fraction,
     parse_constant=lambda word: Defect(f"{word} is not a number"),
 )
+
+
+# Reads integers of any size, and keeps the last of two values for one key.
+_QUICK = msgspec.json.Decoder(float_hook=_fraction)
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * MAX_DIGITS  # what may be a number of more digits, where it has a sign
 
 
 def encode(value: Any) -> bytes:

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from core.errors import ChannelError, ErrorCode
 from core.flow import (
     MAX_DEPTH,
+    MAX_DIGITS,
     MAX_NODES,
     DecodeError,
     Defect,
     Flow,
     Request,
     Response,
+    _decode_slowly,
     decode,
     encode,
     rehearse,
@@ -102,6 +104,55 @@ def test_one_value_that_cannot_be_trusted_leaves_the_rest_usable(body: bytes) ->
 
 def test_a_key_given_twice_with_one_value_is_no_defect() -> None:
     assert decode(b'{"a":1.50,"a":1.50}') == {"a": Decimal("1.50")}
+
+
+_WORDS = rb"""{ } [ ] : , " \ \u0022 \ud83d \ude00 \u0000 - . e 1E5 0 1e70 1e999 NaN -Infinity null -0 -0.0
+    "a":1, "a":2, "a":":", "b":{"c":3,"c":4}, "a":"\":", 18446744073709551617 0.000000000000000000001"""
+_ODD = (
+    b" ",
+    b"\n",
+    b'"a" :5,',
+    b"\xff",
+    b"\xc3\xa4",
+    b"\xef\xbb\xbf",
+    b"9" * 64,
+    b"-" + b"9" * 64,
+    b"[" * 65,
+)
+PIECES = st.sampled_from([*_WORDS.split(), *_ODD])
+
+
+@given(JSON, st.lists(st.tuples(st.floats(0, 1), st.integers(0, 2), PIECES), max_size=3))
+def test_the_quick_way_reads_what_the_slow_one_does(
+    value: Any, spoils: list[tuple[float, int, bytes]]
+) -> None:
+    body = encode({"a": value, "b": [value]})
+    for where, lost, piece in spoils:
+        at = round(where * len(body))
+        body = body[:at] + piece + body[at + lost :]
+
+    assert _said(decode, body) == _said(_decode_slowly, body)
+
+
+def _said(read: Callable[[bytes], Any], body: bytes) -> str:
+    try:
+        return repr(read(body))
+    except DecodeError as error:
+        return f"refused: {error}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a" : 1, "a" : 2, "b": "\\u0022:"}',
+        b'{"a":[{"b":1,"b":2}],"c":":","d":"\\":"}',
+        b"-" + b"9" * MAX_DIGITS,
+        b"[" * MAX_DEPTH + b"{}" + b"]" * MAX_DEPTH,
+        b"\xff" + b"," * (2 * MAX_NODES),
+    ],
+)
+def test_what_is_odd_is_left_to_the_slow_way(body: bytes) -> None:
+    assert _said(decode, body) == _said(_decode_slowly, body)
 
 
 def _twice() -> Flow[list[bytes]]:
