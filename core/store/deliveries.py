@@ -59,7 +59,7 @@ async def add_counted(tx: Connection, batch: Sequence[Incoming]) -> dict[int, in
         [item.topic for item in batch],
         [item.via for item in batch],
         [item.dedupe_key for item in batch],
-        [dict(item.headers) for item in batch],
+        json_texts([dict(item.headers) for item in batch]),
         [item.sealed for item in batch],
         [item.received_at for item in batch],
     )
