@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,35 +13,6 @@ from core.store.database import Connection, Row, columns
 # How long after it was sent a write may still come about, and after which a sale counts half as much.
 _LANDS = f"interval '{LONGEST_CALL.total_seconds()} seconds'"
 _HALVES_S = PACE_HALVES.total_seconds()
-
-
-async def take_dirty(tx: Connection, limit: int) -> dict[tuple[int, int], bool]:
-    """(merchant, variant) pairs to level, each with whether only sales made it so; their marks are gone when this
-    transaction commits.
-    """
-    rows = await tx.fetch(
-        """DELETE FROM dirty d USING (SELECT merchant_id, variant_id FROM dirty
-             ORDER BY merchant_id, variant_id LIMIT $1 FOR UPDATE SKIP LOCKED) free
-           WHERE d.merchant_id = free.merchant_id AND d.variant_id = free.variant_id
-           RETURNING d.merchant_id, d.variant_id, d.sold""",
-        limit,
-    )
-    return {
-        (row["merchant_id"], row["variant_id"]): row["sold"]
-        for row in sorted(rows, key=lambda row: (row["merchant_id"], row["variant_id"]))
-    }
-
-
-async def put_back_dirty(tx: Connection, marks: Mapping[tuple[int, int], bool], now: datetime) -> None:
-    """Level these later after all: marks that this transaction has taken (`take_dirty`)."""
-    await tx.execute(
-        """INSERT INTO dirty (merchant_id, variant_id, sold, since)
-           SELECT m, v, s, $4 FROM unnest($1::bigint[], $2::bigint[], $3::boolean[]) AS k (m, v, s)""",
-        [pair[0] for pair in marks],
-        [pair[1] for pair in marks],
-        list(marks.values()),
-        now,
-    )
 
 
 # What was given up on may still write another number, or have written it since.

@@ -10,9 +10,11 @@ from typing import Any
 from core.failpoints import reach
 from core.hub import Hub
 from core.rules.brakes import wave_of
+from core.rules.patience import BACKLOG, waiting
 from core.rules.stock import Level
-from core.store import level_facts, levels, schedule
+from core.store import connections, dirty_marks, level_facts, levels, schedule
 from core.store.database import Connection, Row, declare
+from core.store.dirty_marks import Taken
 from core.usecases.level_variants import Levelled, Pair, level_variants
 from core.usecases.run_log import recorded
 
@@ -26,25 +28,29 @@ class Releveled:
 
 
 async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
-    """Level one slice of dirty variants and make the channels due that have to be told."""
+    """Level one slice of dirty variants and make the channels due that have to be told.
+
+    While many orders of a merchant wait to be applied, its variants of which plenty is left wait for further sales, at the
+    longest as `core.rules.patience` says and until somebody looks again: slices ring, and so does the patrol.
+    """
     now: datetime = hub.clock()
     async with recorded(hub, "relevel", [], now) as (tx, about):
-        dirty = await levels.take_dirty(tx, limit)
+        dirty = await dirty_marks.take(tx, limit, but=await _waiting(tx, now))
         if not dirty:
             return Releveled(0, 0)
         await reach("relevel.taken")
         await declare(tx, {0, *(merchant_id for merchant_id, _ in dirty)})
         levelled = await level_variants(tx, dirty, now, blind=hub.blind_channels)
         rows = [
-            _row(one, sold=dirty.get(_variant(one.row), True))
+            _row(one, sold=mark is None or mark.sold)
             for one in levelled
-            if one.wish.strict or _variant(one.row) in dirty
+            if (mark := dirty.get(_variant(one.row))) or one.wish.strict
         ]
         told = {(row["merchant_id"], row["connection_id"]) for row in rows if _to_tell(row)}
         if told:
             # In the order in which a push locks them: first its schedule, then the levels.
             await schedule.ring(tx, "push", told, now)
-        rows = await _still_true(tx, rows, dirty, now)
+        rows = await _still_true(tx, rows, dirty)
         if rows:
             await levels.put_desired(tx, rows, now)
         about.counts = {"variants": len(dirty), "to_tell": len(told)}
@@ -53,6 +59,15 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
     if told:
         await hub.wake.ring("push")
     return Releveled(len(dirty), len(told))
+
+
+async def _waiting(tx: Connection, now: datetime) -> set[Pair]:
+    """Variants that are left for a later round."""
+    behind = await dirty_marks.with_backlog(tx, await connections.merchant_ids(tx), BACKLOG)
+    if not behind:
+        return set()
+    await declare(tx, behind)
+    return waiting(await dirty_marks.sold_of(tx, behind), now)
 
 
 def _row(one: Levelled, *, sold: bool) -> dict[str, Any]:
@@ -87,7 +102,7 @@ def _level(row: Mapping[str, Any] | Row) -> Level:
 
 
 async def _still_true(
-    tx: Connection, rows: list[dict[str, Any]], dirty: Mapping[Pair, bool], now: datetime
+    tx: Connection, rows: list[dict[str, Any]], dirty: Mapping[Pair, Taken]
 ) -> list[dict[str, Any]]:
     """*rows* without the quotas of merchants whose channels may be selling more by now than was read.
 
@@ -100,7 +115,7 @@ async def _still_true(
     possible = await level_facts.lock_possible(tx, {_variant(row) for row in strict})
     grown = {row["merchant_id"] for row in strict if possible.get(_key(row), 0) > row["possible"]}
     if grown:
-        await levels.put_back_dirty(tx, {pair: sold for pair, sold in dirty.items() if pair[0] in grown}, now)
+        await dirty_marks.put_back(tx, {pair: mark for pair, mark in dirty.items() if pair[0] in grown})
     return [row for row in rows if row["merchant_id"] not in grown]
 
 
