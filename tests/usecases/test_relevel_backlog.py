@@ -103,6 +103,8 @@ async def test_what_a_person_counts_waits_for_no_orders(rig: Rig) -> None:
 
 
 async def test_a_strict_listing_waits_for_no_orders(rig: Rig) -> None:
+    await rig.switch_push(rig.first)
+    await rig.switch_push(rig.second)
     await set_rule(rig.hub, rig.merchant_id, Scope(), ListingRule(mode=Mode.STRICT), by="a person")
     while (await relevel(rig.hub)).variants:
         await rig.push()
