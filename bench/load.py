@@ -67,9 +67,11 @@ def made_by() -> str:
     return "wrk" if wrk() else NOT_COMPARABLE
 
 
-def write_requests(directory: Path, requests: Iterable[bytes], servers: int = 1) -> Requests:
-    """Write *requests* to files in *directory*, to one of each of *servers* in turn."""
-    files = [directory / f"requests-{number}" for number in range(servers)]
+def write_requests(
+    directory: Path, requests: Iterable[bytes], servers: int = 1, name: str = "requests"
+) -> Requests:
+    """Write *requests* to files *name*-0 and so on in *directory*, to one of each of *servers* in turn."""
+    files = [directory / f"{name}-{number}" for number in range(servers)]
     counts = [0] * servers
     with ExitStack() as stack:
         opened = [stack.enter_context(file.open("wb")) for file in files]

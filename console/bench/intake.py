@@ -45,10 +45,11 @@ class Ordered:
     unsure: int = 0
     refused: int = 0
 
-    def write(self, count: int, servers: int = 1) -> Requests:
+    def write(self, count: int, servers: int = 1, name: str = "requests") -> Requests:
+        """The next *count*, to files of that *name*: what is being sent must not be written over."""
         numbers = range(self.next, self.next + count)
         self.next += count
-        return write_requests(self.stand.requests, requests(self.made, numbers, self.tokens), servers)
+        return write_requests(self.stand.requests, requests(self.made, numbers, self.tokens), servers, name)
 
     def note(self, loaded: Loaded) -> Loaded:
         """Remember what was acknowledged."""

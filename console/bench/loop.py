@@ -102,18 +102,19 @@ class Bench:
         per_s = rate or AT_MOST["hub"]
         requested = orders.write(self.ask.count or int(per_s * self.ask.seconds), len(self.webs))
         await self.stand.checkpoint()
-        size, calls, cpu = await self._size(), self.shops.calls(), self._cpu()
+        size, calls, cpu = await self._size(), self.shops.calls(), self.cpu()
         addresses = [web.address for web in self.webs]
         loaded = orders.note(await load(addresses, requested, seconds=self.ask.seconds, rate=rate))
         ended = time.monotonic()
         await settle(self.stand.hub, self.shops, SETTLE_S)
         tail = time.monotonic() - ended
-        spent = self._cpu()
+        spent = self.cpu()
         spent.subtract(cpu)
         grown = await self._size() - size
         return Turn(loaded, loaded.seconds + tail, spent, self.shops.calls() - calls, grown)
 
-    def _cpu(self) -> Counter[str]:
+    def cpu(self) -> Counter[str]:
+        """CPU seconds so far, by role."""
         return Counter(cpu_s(self.stand, [*self.webs, *self.workers]))
 
     async def _size(self) -> int:
@@ -130,7 +131,7 @@ async def bench_loop(ask: Ask, tell: Callable[[str, float], None]) -> dict[str, 
     """Measure what *ask* says. Rates are medians, ratios medians of those of each round."""
     tell("starting", 0.0)
     found = Found()
-    async with _open(ask, tell) as bench, _typical(bench, tell) as typical:
+    async with opened(ask, tell) as bench, _typical(bench, tell) as typical:
         await bench.turn(bench.orders)  # not counted: connections, statements, caches
         await bench.plain()
         steps = ask.rounds + 1
@@ -148,12 +149,13 @@ async def bench_loop(ask: Ask, tell: Callable[[str, float], None]) -> dict[str, 
             name: rounded(memory_mb([one.child.pid for one in these if one.child]))
             for name, these in (("web", bench.webs), ("worker", bench.workers))
         }
-        books = await _books(bench)
+        books = await books_of(bench)
         return _answer(bench, found, books)
 
 
 @asynccontextmanager
-async def _open(ask: Ask, tell: Callable[[str, float], None]) -> AsyncIterator[Bench]:
+async def opened(ask: Ask, tell: Callable[[str, float], None]) -> AsyncIterator[Bench]:
+    """Everything that *ask* needs, running and linked, during the block."""
     # The selling shop is played by whoever makes the load, so its simulator knows of no sale: it is not compared.
     async with (
         open_stand({"FAIRWAY_RECONCILE_EVERY_S": "86400"}) as stand,
@@ -253,7 +255,7 @@ async def _round(bench: Bench, typical: _Typical | None, number: int, found: Fou
         await step()
 
 
-async def _books(bench: Bench) -> dict[str, int]:
+async def books_of(bench: Bench) -> dict[str, int]:
     """Whether the hub's books agree with each other, with what was acknowledged, and with what the shops show."""
     async with bench.stand.hub.database.transaction(bench.shops.merchant_ids) as tx:
         books = await bench_books.books(tx)

@@ -54,6 +54,7 @@ BENCHES = (
         ("loop", "--processes", "2", "--without-typical"),
         "The same with two web and two worker processes.",
     ),
+    Bench("sustain", ("sustain",), "The same at 1,500 orders a second for ten minutes."),
     Bench("drain", ("drain",), "Stored deliveries that become orders, nothing else running."),
     Bench("stock", ("stock",), "Reserving stock, beside one UPDATE per order."),
     Bench("growth", ("growth",), "What an order costs once many are stored."),

@@ -20,6 +20,7 @@ BENCHES = {
         "loop",
         "From a webhook until two other shops show what is left, beside a typical team's.",
     ),
+    "sustain": ("bench_loads", "sustain", "The same at a steady rate for minutes: backlog, waits, memory."),
     "stock": ("bench_stock", "stock", "One SKU that everybody buys, beside one UPDATE for each order."),
     "growth": (
         "bench_stock",

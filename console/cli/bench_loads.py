@@ -137,14 +137,7 @@ def loop(
         print_json(found)
     else:
         show_loop(found)
-    books = found["books"]
-    return (
-        1
-        if any(
-            (found["lost"], found["unexplained"], found["oversold"], books["doubled"], books["violations"])
-        )
-        else 0
-    )
+    return 1 if _wrong(found) else 0
 
 
 def show_loop(found: dict[str, Any]) -> None:
@@ -184,3 +177,54 @@ def show_loop(found: dict[str, Any]) -> None:
         f"{found['oversold']} units oversold, {books['wrong_levels']} counts wrong at shops, {found['refused']} refused"
     )
     show_end(found)
+
+
+@click.command()
+@click.option(
+    "--rate", default=1_500, show_default=True, type=click.IntRange(1, 20_000), help="Webhooks a second."
+)
+@click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.3, 600))
+@click.option("--json", "as_json", is_flag=True)
+def sustain(rate: int, minutes: float, as_json: bool) -> int:
+    """A steady load on the whole loop for minutes: does the hub keep up, do webhooks wait, does memory grow?
+
+    Ends with 1 only if an order was lost or doubled, or a unit oversold.
+    """
+    from console.bench.sustain import bench_sustain
+    from console.cli.demo import Progressing
+
+    with Progressing() as tell:
+        found = run(bench_sustain(rate, minutes, tell))
+    if as_json:
+        print_json(found)
+    else:
+        show_sustain(found)
+    return 1 if _wrong(found) else 0
+
+
+def show_sustain(found: dict[str, Any]) -> None:
+    """The figures, the gates, and what they hold for."""
+    names = (
+        "per_s",
+        "p50_ms",
+        "p99_ms",
+        "p99_worst_ms",
+        "visible_p99_ms",
+        "visible_worst_ms",
+        "until_told_s",
+    )
+    more = ("cpu_us_per_order", "push_calls_per_order", "memory_mb")
+    print_table(
+        [{"what": name.replace("_", " "), "": found[name]} for name in (*names, *more)],
+        ("what", ""),
+        empty="",
+    )
+    click.echo(f"memory after each twenty seconds, MB: {' '.join(map(str, found['memory_by_piece']))}")
+    show_gates(found)
+    show_machine(found)
+
+
+def _wrong(found: dict[str, Any]) -> bool:
+    books = found["books"]
+    names = ("lost", "unexplained", "oversold")
+    return any((*(found[name] for name in names), books["doubled"], books["violations"]))
