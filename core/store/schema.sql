@@ -497,7 +497,7 @@ CREATE TABLE listing_levels (
   unsure_at            timestamptz,     -- of both the last; null once every order from before has come
   PRIMARY KEY (merchant_id, connection_id, listing_id, channel_location_id),
   FOREIGN KEY (merchant_id, listing_id) REFERENCES listings
-);
+) WITH (fillfactor = 50);                -- each is written again and again: a new version finds room beside the old one
 CREATE INDEX listing_levels_unseen ON listing_levels (merchant_id, connection_id) WHERE unseen > 0;
 CREATE INDEX listing_levels_unsure ON listing_levels (merchant_id, connection_id) WHERE unsure_at IS NOT NULL;
 CREATE INDEX listing_levels_variant ON listing_levels (merchant_id, variant_id);
