@@ -21,7 +21,7 @@ class BodyReader:
     deadline_s: float
     _held: int = 0
 
-    async def read(self, request: web.Request) -> bytes:
+    async def read(self, request: web.BaseRequest) -> bytes:
         """The raw body; raises `Refusal`: payload-too-large, timeout, overloaded, malformed-http."""
         content = request.content
         try:

@@ -63,11 +63,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every handler's answer, as `answered` has it."""
+    return await answered(request.app[EDGE], handler(request))
+
+
+async def answered(edge: Edge, answering: Awaitable[web.StreamResponse]) -> web.StreamResponse:
     """Turn refusals into problems, and let connections go while the process drains."""
-    edge = request.app[EDGE]
     edge.in_flight += 1
     try:
-        response = await handler(request)
+        response = await answering
     except Refusal as refusal:
         response = problem(refusal.slug)
     finally:

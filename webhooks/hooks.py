@@ -51,10 +51,16 @@ log = get_log("web")
 
 
 async def receive(request: web.Request) -> web.Response:
+    """Take one delivery that the router found."""
+    where = request.match_info
+    return await take(request.app[EDGE], request, where["token"], where["topic"])
+
+
+async def take(edge: Edge, request: web.BaseRequest, token: str, topic: str) -> web.Response:
     """Take one delivery."""
     begun = time.perf_counter()
     try:
-        return await _receive(request)
+        return await _take(edge, request, token, topic)
     except Refusal as refusal:
         metrics.refused(refusal.slug, PROBLEMS[refusal.slug][0])
         raise
@@ -65,9 +71,7 @@ async def receive(request: web.Request) -> web.Response:
         metrics.REQUEST_SECONDS.observe(time.perf_counter() - begun)
 
 
-async def _receive(request: web.Request) -> web.Response:
-    edge = request.app[EDGE]
-    token, topic = request.match_info["token"], request.match_info["topic"]
+async def _take(edge: Edge, request: web.BaseRequest, token: str, topic: str) -> web.Response:
     now = edge.clock()
     hook = await edge.directory.find(token, now)
     try:
@@ -139,7 +143,7 @@ async def _proven(edge: Edge, token: str, hook: Hook, delivery: Delivery, now: d
     raise Refusal("bad-signature")
 
 
-def _headers(request: web.Request) -> dict[str, str]:
+def _headers(request: web.BaseRequest) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in request.headers.items():
         lower = name.lower()

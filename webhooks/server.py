@@ -14,6 +14,7 @@ from core.log import get_log
 from core.settings import Settings
 from webhooks.edge import EDGE
 from webhooks.protocol import LINGER_S, EdgeServer, Gate
+from webhooks.routes import hooks_first
 
 KEEP_ALIVE_S = 75.0  # idle connections; longer than a proxy in front keeps its own, so that it closes first
 DRAIN_S = 15.0  # for requests that are being served when the process is told to stop
@@ -30,7 +31,7 @@ class _Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
         return EdgeServer(
-            plain.request_handler,
+            hooks_first(self.app, plain.request_handler),
             request_factory=plain.request_factory,
             head_deadline_s=self._head_deadline_s,
             gate=self.gate,
