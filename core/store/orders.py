@@ -118,18 +118,24 @@ def _written(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-async def mark_gone(tx: Connection, rows: Sequence[tuple[int, int, int]], now: datetime) -> None:
-    """The channel says these orders do not exist any more: (merchant, order, delivery). Nothing is held up."""
-    await tx.execute(
+async def mark_gone(
+    tx: Connection, rows: Sequence[tuple[int, int, int]], now: datetime
+) -> dict[int, int]:
+    """The channel says these orders do not exist any more: (merchant, order, delivery). Nothing is held up. Returns the
+    version each has from now on.
+    """
+    marked = await tx.fetch(
         """UPDATE orders AS u SET gone_at = $4, version = u.version + 1, delivery_id = r.d, stored_at = $4,
              holds = '[]', flags = array_append(array_remove(u.flags, 'gone'), 'gone')
            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r (m, o, d)
-           WHERE u.merchant_id = r.m AND u.order_id = r.o AND u.gone_at IS NULL""",
+           WHERE u.merchant_id = r.m AND u.order_id = r.o AND u.gone_at IS NULL
+           RETURNING u.order_id, u.version""",
         [row[0] for row in rows],
         [row[1] for row in rows],
         [row[2] for row in rows],
         now,
     )
+    return {row["order_id"]: row["version"] for row in marked}
 
 
 async def lines_of(tx: Connection, merchants: Sequence[int], orders: Sequence[int]) -> list[Row]:
@@ -174,62 +180,60 @@ async def units_left(
 
 async def mark_shipped(
     tx: Connection, merchant_id: int, order_id: int, fulfillment_status: str, now: datetime
-) -> None:
-    """Goods left: the order's next version."""
-    await tx.execute(
-        """UPDATE orders SET version = version + 1, fulfillment_status = $3, stored_at = $4
-           WHERE merchant_id = $1 AND order_id = $2""",
-        merchant_id,
-        order_id,
-        fulfillment_status,
-        now,
+) -> int:
+    """Goods left: the order's next version, which is returned."""
+    return int(
+        await tx.fetchval(
+            """UPDATE orders SET version = version + 1, fulfillment_status = $3, stored_at = $4
+               WHERE merchant_id = $1 AND order_id = $2 RETURNING version""",
+            merchant_id,
+            order_id,
+            fulfillment_status,
+            now,
+        )
     )
+
+
+_LINE = [
+    "merchant_id",
+    "order_id",
+    "line_id",
+    "position",
+    "sku",
+    "channel_item_id",
+    "title",
+    "listing_id",
+    "variant_id",
+    "moves_stock",
+    "quantity",
+    "quantity_cancelled",
+    "quantity_fulfilled",
+    "quantity_returned",
+    "unit_price",
+    "total",
+    "needs_parcel",
+    "made_of",
+    "lowered",
+    "unshipped",
+    "channel_location_id",
+]
+_ADD_LINES = f"""INSERT INTO order_lines ({", ".join(_LINE)})
+  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
+    $8::bigint[], $9::bigint[], $10::boolean[], $11::int[], $12::int[], $13::int[], $14::int[],
+    $15::numeric[], $16::numeric[], $17::boolean[], $18::jsonb[], $19::int[], $20::int[], $21::text[])"""
+_PUT_LINES = f"""{_ADD_LINES}
+  ON CONFLICT (merchant_id, order_id, line_id)
+  DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _LINE[3:])}"""
+
+
+async def add_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store the lines of orders that have none yet, which costs a quarter less than looking for each."""
+    await tx.execute(_ADD_LINES, *columns(rows, *_LINE))
 
 
 async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Store lines; a line that is there is replaced."""
-    await tx.execute(
-        """INSERT INTO order_lines (merchant_id, order_id, line_id, position, sku, channel_item_id, title, listing_id,
-             variant_id, moves_stock, quantity, quantity_cancelled, quantity_fulfilled, quantity_returned,
-             unit_price, total, needs_parcel, made_of, lowered, unshipped, channel_location_id)
-           SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
-             $8::bigint[], $9::bigint[], $10::boolean[], $11::int[], $12::int[], $13::int[], $14::int[],
-             $15::numeric[], $16::numeric[], $17::boolean[], $18::jsonb[], $19::int[], $20::int[], $21::text[])
-           ON CONFLICT (merchant_id, order_id, line_id) DO UPDATE SET position = excluded.position,
-             sku = excluded.sku, channel_item_id = excluded.channel_item_id, title = excluded.title,
-             listing_id = excluded.listing_id, variant_id = excluded.variant_id, moves_stock = excluded.moves_stock,
-             quantity = excluded.quantity, quantity_cancelled = excluded.quantity_cancelled,
-             quantity_fulfilled = excluded.quantity_fulfilled, quantity_returned = excluded.quantity_returned,
-             unit_price = excluded.unit_price, total = excluded.total,
-             needs_parcel = excluded.needs_parcel, made_of = excluded.made_of, lowered = excluded.lowered,
-             unshipped = excluded.unshipped, channel_location_id = excluded.channel_location_id""",
-        *columns(
-            rows,
-            *[
-                "merchant_id",
-                "order_id",
-                "line_id",
-                "position",
-                "sku",
-                "channel_item_id",
-                "title",
-                "listing_id",
-                "variant_id",
-                "moves_stock",
-                "quantity",
-                "quantity_cancelled",
-                "quantity_fulfilled",
-                "quantity_returned",
-                "unit_price",
-                "total",
-                "needs_parcel",
-                "made_of",
-                "lowered",
-                "unshipped",
-                "channel_location_id",
-            ],
-        ),
-    )
+    await tx.execute(_PUT_LINES, *columns(rows, *_LINE))
 
 
 async def drop_lines(tx: Connection, rows: Sequence[tuple[int, int, str]]) -> None:
@@ -263,10 +267,8 @@ async def add_events(tx: Connection, rows: Sequence[dict[str, Any]], now: dateti
     """Append to the orders' history; the version is the one the order has after this change."""
     await tx.execute(
         """INSERT INTO order_events (merchant_id, order_id, version, kind, delivery_id, detail, recorded_at)
-           SELECT r.m, r.o, u.version, r.k, r.d, r.j, $6
-           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::jsonb[]) AS r (m, o, k, d, j)
-           JOIN orders u ON u.merchant_id = r.m AND u.order_id = r.o""",
-        *columns(rows, "merchant_id", "order_id", "kind", "delivery_id", "detail"),
+           SELECT *, $7 FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::text[], $5::bigint[], $6::jsonb[])""",
+        *columns(rows, "merchant_id", "order_id", "version", "kind", "delivery_id", "detail"),
         now,
     )
 

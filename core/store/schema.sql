@@ -180,6 +180,7 @@ CREATE INDEX orders_newest ON orders (merchant_id, placed_at DESC);
 CREATE INDEX orders_held ON orders (merchant_id, order_id) WHERE holds <> '[]';
 CREATE INDEX orders_changed ON orders (merchant_id, connection_id, changed_at);
 
+-- No foreign keys from here to orders: each would look up every row's order by itself. core/store/verify.py does.
 CREATE TABLE order_lines (
   merchant_id         bigint NOT NULL,
   order_id            bigint NOT NULL,
@@ -202,8 +203,7 @@ CREATE TABLE order_lines (
   lowered             integer NOT NULL DEFAULT 0 CHECK (lowered >= 0),  -- units its channel took off its own count
   unshipped           integer NOT NULL DEFAULT 0 CHECK (unshipped >= 0),  -- units its channel's number still includes
   channel_location_id text,             -- where the channel takes them from, if it says so
-  PRIMARY KEY (merchant_id, order_id, line_id),
-  FOREIGN KEY (merchant_id, order_id) REFERENCES orders
+  PRIMARY KEY (merchant_id, order_id, line_id)
 );
 CREATE INDEX order_lines_unshipped ON order_lines (merchant_id, listing_id) WHERE unshipped > 0;
 CREATE INDEX order_lines_unmapped ON order_lines (merchant_id, sku) WHERE moves_stock AND variant_id IS NULL;
@@ -218,8 +218,7 @@ CREATE TABLE order_events (              -- insert-only history
   delivery_id    bigint NOT NULL,
   detail         jsonb NOT NULL DEFAULT '{}',
   recorded_at    timestamptz NOT NULL,
-  PRIMARY KEY (merchant_id, order_id, version, kind),
-  FOREIGN KEY (merchant_id, order_id) REFERENCES orders
+  PRIMARY KEY (merchant_id, order_id, version, kind)
 );
 
 -- Catalogue ----------------------------------------------------------------------------------------------------
@@ -364,8 +363,7 @@ CREATE TABLE reservations (
   variant_id   bigint NOT NULL,
   held         integer NOT NULL CHECK (held >= 0),     -- units set aside
   shipped      integer NOT NULL DEFAULT 0 CHECK (shipped >= 0),  -- units that left from here
-  PRIMARY KEY (merchant_id, order_id, line_id, variant_id, location_id),
-  FOREIGN KEY (merchant_id, order_id) REFERENCES orders
+  PRIMARY KEY (merchant_id, order_id, line_id, variant_id, location_id)
 );
 CREATE INDEX reservations_variant ON reservations (merchant_id, variant_id, location_id) WHERE held > 0;
 

@@ -133,13 +133,22 @@ async def transaction_id(tx: Connection) -> str:
     return str(await tx.fetchval("SELECT pg_current_xact_id()::text"))
 
 
+_RESERVATION = ("merchant_id", "order_id", "line_id", "location_id", "variant_id", "held", "shipped")
+_ADD_RESERVATIONS = f"""INSERT INTO reservations ({", ".join(_RESERVATION)})
+  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::int[], $7::int[])"""
+
+
+async def add_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store the reservations of orders that have none yet."""
+    await tx.execute(_ADD_RESERVATIONS, *columns(rows, *_RESERVATION))
+
+
 async def put_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store reservations; one that is there is replaced."""
     await tx.execute(
-        """INSERT INTO reservations (merchant_id, order_id, line_id, location_id, variant_id, held, shipped)
-           SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::int[], $7::int[])
-           ON CONFLICT (merchant_id, order_id, line_id, variant_id, location_id)
+        f"""{_ADD_RESERVATIONS} ON CONFLICT (merchant_id, order_id, line_id, variant_id, location_id)
            DO UPDATE SET held = excluded.held, shipped = excluded.shipped""",
-        *columns(rows, "merchant_id", "order_id", "line_id", "location_id", "variant_id", "held", "shipped"),
+        *columns(rows, *_RESERVATION),
     )
 
 

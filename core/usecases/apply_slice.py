@@ -113,6 +113,7 @@ async def _store(tx: Connection, incoming: Sequence[Incoming], now: datetime) ->
             {
                 "merchant_id": state.key[0],
                 "order_id": state.order_id,
+                "version": state.stored.version + 1 if state.stored else 1,
                 "kind": _event(state),
                 "delivery_id": state.item.claimed.delivery_id,
                 "detail": {
@@ -191,7 +192,7 @@ def _want(state: Incoming) -> Want:
 
 async def _gone(tx: Connection, gone: Sequence[tuple[Item, StoredOrder]], now: datetime) -> bool:
     """Orders that are not at the channel any more: their units go back, their record stays."""
-    await orders.mark_gone(
+    versions = await orders.mark_gone(
         tx,
         [(i.claimed.merchant_id, known.order_id, i.claimed.delivery_id) for i, known in gone],
         now,
@@ -202,6 +203,7 @@ async def _gone(tx: Connection, gone: Sequence[tuple[Item, StoredOrder]], now: d
             {
                 "merchant_id": item.claimed.merchant_id,
                 "order_id": known.order_id,
+                "version": versions[known.order_id],
                 "kind": "order_gone",
                 "delivery_id": item.claimed.delivery_id,
                 "detail": {},

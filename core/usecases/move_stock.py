@@ -170,5 +170,8 @@ async def _write_stock(
         if line.changed
         for location_id in sorted({*line.held, *line.shipped})
     ]
-    if rows:
-        await stock.put_reservations(tx, rows)
+    known = {want.order_id for want in wants if want.known}
+    if new := [row for row in rows if row["order_id"] not in known]:
+        await stock.add_reservations(tx, new)
+    if old := [row for row in rows if row["order_id"] in known]:
+        await stock.put_reservations(tx, old)

@@ -164,8 +164,10 @@ async def write_lines(
     tx: Connection, lines: Sequence[WantedLine], before: dict[LineKey, Row], wants: Sequence[Want]
 ) -> None:
     """Store *lines*, say of those that are not in their order any more that they are cancelled, and keep the holds."""
-    if lines:
-        await orders.put_lines(tx, [_row(line) for line in lines])
+    if new := [_row(line) for line in lines if not line.want.known]:
+        await orders.add_lines(tx, new)
+    if known := [_row(line) for line in lines if line.want.known]:
+        await orders.put_lines(tx, known)
     named = {line.key for line in lines}
     whole = {want.order_id: want.merchant_id for want in wants if want.order is not None}
     dropped = [(whole[key[0]], *key) for key in before if key[0] in whole and key not in named]

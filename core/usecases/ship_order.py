@@ -192,13 +192,14 @@ async def _book_out(
     now_left = {line_id: left.get(line_id, 0) + chosen.get(line_id, 0) for line_id in {*left, *chosen}}
     said = Order.model_validate(document)
     order = with_shipped(said, now_left)
-    await orders.mark_shipped(tx, merchant_id, order_id, str(order.fulfillment_status), now)
+    version = await orders.mark_shipped(tx, merchant_id, order_id, str(order.fulfillment_status), now)
     await orders.add_events(
         tx,
         [
             {
                 "merchant_id": merchant_id,
                 "order_id": order_id,
+                "version": version,
                 "kind": "order_shipped",
                 "delivery_id": row["delivery_id"],
                 "detail": {"fulfillment_id": fulfillment_id, "fulfillment_status": order.fulfillment_status},

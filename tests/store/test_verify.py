@@ -147,6 +147,7 @@ DAMAGE = {
     "order_without_history": "DELETE FROM order_events",
     "order_version_disagrees_with_history": "UPDATE orders SET version = 2",
     "order_without_its_delivery": "UPDATE orders SET delivery_id = 99",
+    "part_of_unknown_order": "UPDATE order_events SET order_id = 99",
     "stock_not_conserved": "UPDATE stock SET on_hand = on_hand + 1",
     "reserved_below_zero": """
         ALTER TABLE stock DROP CONSTRAINT stock_reserved_check; UPDATE stock SET reserved = -1""",
@@ -294,6 +295,16 @@ async def test_of_a_kit_every_component_is_counted(fresh: str, checker: Database
     await admin.close()
 
     assert found == {"SELECT": {}, **KIT_DAMAGE}
+
+
+@pytest.mark.parametrize("table", ["order_lines", "order_events", "reservations"])
+async def test_no_part_is_of_an_order_that_is_not_there(fresh: str, checker: Database, table: str) -> None:
+    admin = await asyncpg.connect(fresh)
+    await admin.execute(HEALTHY)
+    await admin.execute(f"UPDATE {table} SET order_id = 99")  # no key forbids it
+    await admin.close()
+
+    assert (await violations(checker))["part_of_unknown_order"] == 1
 
 
 @pytest.mark.parametrize("bucket", ["on_hand", "reserved", "quarantined", "incoming"])
