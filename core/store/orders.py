@@ -118,9 +118,7 @@ def _written(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-async def mark_gone(
-    tx: Connection, rows: Sequence[tuple[int, int, int]], now: datetime
-) -> dict[int, int]:
+async def mark_gone(tx: Connection, rows: Sequence[tuple[int, int, int]], now: datetime) -> dict[int, int]:
     """The channel says these orders do not exist any more: (merchant, order, delivery). Nothing is held up. Returns the
     version each has from now on.
     """
