@@ -22,6 +22,7 @@ _BUNDLE_KEYS = (
     "_composite_cart_key",
 )  # containers of Product Bundles, Composite Products
 _CHILD_KEYS = ("_bundled_by", "_composite_parent")
+_PARENTS = ("bundled_by", "composite_parent")  # the same as fields of a line
 
 # Order meta keys that hold a tax number of the buyer, by the plugins that write them.
 _TAX_KEYS = (
@@ -39,42 +40,47 @@ def known(items: Any) -> dict[str, Any]:
     return {str(item.get("key")): item.get("value") for item in _objects(items)}
 
 
-def properties(line: dict[str, Any]) -> tuple[Property, ...]:
+def properties(line: dict[str, Any], meta: dict[str, Any]) -> tuple[Property, ...]:
     """What the buyer asked for on this line, in the shop's words; keys with an underscore are internal."""
     found = []
     for item in _objects(line.get("meta_data")):
-        key = text(item.get("key")) or ""
+        written = item.get("key")
+        if type(written) is str and written.startswith("_"):
+            continue
+        key = text(written) or ""
         if not key.startswith("_"):
             shown = item.get("display_value")
             value = _TAG.sub("", shown) if isinstance(shown, str) else item.get("value")
             found.append((text(item.get("display_key")) or key, value))
-    options = _structure(known(line.get("meta_data")).get(_EXTRA_OPTIONS))
-    found += [(text(option.get("name")) or "Option", option.get("value")) for option in _objects(options)]
-    named = ((name, text(value)) for name, value in found)
+    if _EXTRA_OPTIONS in meta:
+        options = _objects(_structure(meta[_EXTRA_OPTIONS]))
+        found += [(text(option.get("name")) or "Option", option.get("value")) for option in options]
+    named = [(name, text(value)) for name, value in found]
     return tuple(Property(name=name, value=value) for name, value in named if name and value)
 
 
-def units_taken(line: dict[str, Any]) -> str | None:
+def units_taken(meta: dict[str, Any]) -> str | None:
     """How many units the shop has taken off its own count for this line; None when it says nothing."""
-    return text(known(line.get("meta_data")).get("_reduced_stock"))
+    return text(meta.get("_reduced_stock"))
 
 
-def bundle_parents(lines: list[dict[str, Any]]) -> dict[str, str]:
-    """Component line id -> line id of its bundle, for shops that list both.
+def bundle_parents(lines: list[dict[str, Any]], metas: list[dict[str, Any]]) -> dict[str, str]:
+    """Component line id -> line id of its bundle, for shops that list both. *metas* are the lines' meta data.
 
     https://woocommerce.com/document/bundles-rest-api-reference; composites alike, old versions by meta data.
     """
+    both = list(zip(lines, metas, strict=True))
+    if not any(_may_have_parent(line, meta) for line, meta in both):
+        return {}
     ids = {text(line.get("id")) for line in lines} - {None}
     containers: dict[str, str] = {}
-    for line in lines:
-        meta = known(line.get("meta_data"))
+    for line, meta in both:
         for key in (text(meta.get(name)) for name in _BUNDLE_KEYS):
             if key is not None:
                 containers[key] = str(line.get("id"))
     parents = {}
-    for line in lines:
-        meta = known(line.get("meta_data"))
-        named = [text(line.get("bundled_by")), text(line.get("composite_parent"))]
+    for line, meta in both:
+        named = [text(line.get(name)) for name in _PARENTS]
         named += [containers.get(text(meta.get(name)) or "") for name in _CHILD_KEYS]
         parent = next((name for name in named if name in ids and name != text(line.get("id"))), None)
         if parent is not None:
@@ -82,9 +88,13 @@ def bundle_parents(lines: list[dict[str, Any]]) -> dict[str, str]:
     return parents
 
 
-def tax_ids(order: dict[str, Any]) -> tuple[TaxId, ...]:
+def _may_have_parent(line: dict[str, Any], meta: dict[str, Any]) -> bool:
+    """Whether *line* names a bundle in one of the ways there are; nearly none does."""
+    return any(line.get(name) not in (None, "") for name in _PARENTS) or any(k in meta for k in _CHILD_KEYS)
+
+
+def tax_ids(order: dict[str, Any], meta: dict[str, Any]) -> tuple[TaxId, ...]:
     """The buyer's tax numbers; the kind is the plugin's own word for it."""
-    meta = known(order.get("meta_data"))
     billing = order.get("billing")
     found = {
         key.removeprefix("_").removeprefix("billing_"): text(meta.get(key))
@@ -96,9 +106,8 @@ def tax_ids(order: dict[str, Any]) -> tuple[TaxId, ...]:
     return tuple(TaxId(kind=kind, value=value) for kind, value in found.items() if value)
 
 
-def pickup_point(order: dict[str, Any]) -> PickupPoint | None:
+def pickup_point(order: dict[str, Any], meta: dict[str, Any]) -> PickupPoint | None:
     """Where the buyer collects the parcel: a carrier's point, or the shop itself."""
-    meta = known(order.get("meta_data"))
     return _carrier_point(meta) or _store(order.get("shipping_lines"))
 
 

@@ -121,13 +121,16 @@ def _finish(
     if values["total"] is None and values["currency"] and "/total" not in told:
         problems.append(Problem(code="missing_value", pointer="/total", message="is empty"))
     items = [item for item in payload["line_items"] if isinstance(item, dict)]
-    _finish_lines(values["lines"], items)
+    metas = [metadata.known(item.get("meta_data")) for item in items]
+    taken = [metadata.units_taken(meta) for meta in metas]
+    _finish_lines(values["lines"], items, metas, taken)
     finish_amounts(values)
     _finish_status(values, problems, payload, overrides)
-    _finish_units(values, items)
+    _finish_units(values, taken)
     values["source"] = _source(values["channel_status"], values["source"])
-    values["tax_ids"] = metadata.tax_ids(payload)
-    values["pickup_point"] = metadata.pickup_point(payload)
+    meta = metadata.known(payload.get("meta_data"))
+    values["tax_ids"] = metadata.tax_ids(payload, meta)
+    values["pickup_point"] = metadata.pickup_point(payload, meta)
 
 
 def _without_echoes(problems: list[Problem], currency: Any) -> list[Problem]:
@@ -139,22 +142,28 @@ def _without_echoes(problems: list[Problem], currency: Any) -> list[Problem]:
     return [problem for problem in once if problem.pointer == "/currency" or problem.message != echo]
 
 
-def _finish_lines(lines: list[dict[str, Any]], items: list[dict[str, Any]]) -> None:
-    parents = metadata.bundle_parents(items)
+def _finish_lines(
+    lines: list[dict[str, Any]],
+    items: list[dict[str, Any]],
+    metas: list[dict[str, Any]],
+    taken: list[str | None],
+) -> None:
+    parents = metadata.bundle_parents(items, metas)
     titles = {line["line_id"]: line["title"] for line in lines}
-    for line, item in zip(lines, items, strict=True):
+    containers = set(parents.values())
+    for line, item, meta, units in zip(lines, items, metas, taken, strict=True):
         line["quantity"] = item.get("fraction", line["quantity"])
         finish_line(line)
         parent_name = metadata.text(item.get("parent_name"))
         if parent_name and line["title"] and line["title"].startswith(f"{parent_name} - "):
             line["variant_title"] = line["title"].removeprefix(f"{parent_name} - ")
-        line["properties"] = metadata.properties(item)
+        line["properties"] = metadata.properties(item, meta)
         bundle = parents.get(line["line_id"])
-        container = line["line_id"] in parents.values()
+        container = line["line_id"] in containers
         line["bundle_exploded"] = container or bundle is not None
         if bundle is not None:
             line["bundle_line_id"], line["bundle_title"] = bundle, titles.get(bundle)
-        elif container and metadata.units_taken(item) is None:
+        elif container and units is None:
             line["tracked"] = False  # its components are lines of their own
 
 
@@ -175,14 +184,13 @@ def _finish_status(
     values["flags"] = ("trashed",) if status == "trash" else ()
 
 
-def _finish_units(values: dict[str, Any], items: list[dict[str, Any]]) -> None:
+def _finish_units(values: dict[str, Any], taken: list[str | None]) -> None:
     """What became of the units, here and on the shop's own count."""
     status = values["channel_status"]
-    told = [units for units in map(metadata.units_taken, items) if units is not None]
-    for line, item in zip(values["lines"], items, strict=True):
-        taken = metadata.units_taken(item)
-        if taken is not None and _COUNT.fullmatch(taken):
-            line["channel_lowered"] = math.ceil(Decimal(taken))  # fewer when a part was given back
+    told = [units for units in taken if units is not None]
+    for line, units in zip(values["lines"], taken, strict=True):
+        if units is not None and _COUNT.fullmatch(units):
+            line["channel_lowered"] = math.ceil(Decimal(units))  # fewer when a part was given back
     values["channel_lowered_stock"] = any(units != "0" for units in told) if told else status in _LOWERED
     done = status == "completed" or (status in ("refunded", "trash") and values["closed_at"] is not None)
     if not done:
