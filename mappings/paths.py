@@ -1,8 +1,7 @@
-"""Paths into a payload, compiled: walking one, and saying where it failed. Knows no verb and no field."""
+"""Paths into a payload: what they are, and what is said where one leads nowhere. Knows no verb and no field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ class Unmapped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One path of a rule, compiled."""
+    """One path of a rule."""
 
     steps: tuple[str, ...]
     optional: bool
@@ -39,41 +38,17 @@ class Path:
     def pointer(self, place: str) -> str:
         return "".join(("" if self.rooted else place, *(f"/{step}" for step in self.steps)))
 
-    def reader(self) -> Callable[[Any], Any]:
-        """A function that walks the path from where it starts: the payload's root or the current item."""
-        *outer, last = self.steps
-        return _one_step(last, self) if not outer else _many_steps(self)
+    def missing(self, start: Any) -> Unmapped:
+        """Why this path, which is not optional, leads nowhere from *start*."""
+        value = start
+        for step in self.steps:
+            if value is not None and not isinstance(value, dict):
+                return Unmapped("invalid_value", self, "lies below something that is not an object")
+            value = value.get(step) if value else None
+        return Unmapped("missing_value", self, "is missing")
 
+    def spoiled(self, found: Defect) -> Unmapped:
+        return Unmapped("invalid_value", self, found.message)
 
-def _one_step(step: str, path: Path) -> Callable[[Any], Any]:
-    """The shape of nearly every path; it runs a hundred times per order, so nothing in it is general."""
-    optional = path.optional
-
-    def read(value: Any) -> Any:
-        found = value.get(step) if isinstance(value, dict) else _off(value, path)
-        if found is None and not optional:
-            raise Unmapped("missing_value", path, "is missing")
-        if isinstance(found, Defect):
-            raise Unmapped("invalid_value", path, found.message)
-        return found
-
-    return read
-
-
-def _many_steps(path: Path) -> Callable[[Any], Any]:
-    *outer, last = path.steps
-    read_last = _one_step(last, path)
-
-    def read(value: Any) -> Any:
-        for step in outer:
-            value = value.get(step) if isinstance(value, dict) else _off(value, path)
-        return read_last(value)
-
-    return read
-
-
-def _off(value: Any, path: Path) -> Any:
-    """Below nothing is nothing, and so it is below something else where the path is optional."""
-    if value is None or path.optional:
-        return None
-    raise Unmapped("invalid_value", path, "lies below something that is not an object")
+    def no_list(self) -> Unmapped:
+        return Unmapped("invalid_value", self, "is not a list")
