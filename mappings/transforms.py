@@ -22,10 +22,12 @@ MAX_TEXT = 10_000  # characters of one text; the raw body keeps the rest
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:([0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?\Z"
 )
+_LONGEST_TIME = 40  # characters of what is kept to be read again
 _ID = re.compile(r"[1-9][0-9]{0,38}|0\Z")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _REGION = re.compile(r"(?:[A-Z]{2}-)?([A-Z0-9]{1,3})")
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,40})?")
+_ID_END = 10**39  # ids are below it
 _LAST_DECIMAL, _NOISE, _MOST = Decimal("1e-8"), Decimal("1e-10"), Decimal("1e12")
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -53,6 +55,8 @@ def blank(value: Any) -> str | None:
     >>> blank("  "), blank(" a ")
     (None, 'a')
     """
+    if type(value) is str and value.isascii() and len(value) <= MAX_TEXT and "\x00" not in value:
+        return value.strip() or None
     return text(value).strip() or None
 
 
@@ -62,6 +66,8 @@ def identifier(value: Any) -> str:
     >>> identifier(18446744073709551617), identifier("123")
     ('18446744073709551617', '123')
     """
+    if type(value) is int and 0 <= value < _ID_END:
+        return str(value)
     written = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not _ID.fullmatch(written):
         raise ValueError(f"{_shown(value)} is not an id")
@@ -74,6 +80,8 @@ def gid(value: Any) -> str:
     >>> gid("gid://shopify/Order/450789469")
     '450789469'
     """
+    if type(value) is int and 0 <= value < _ID_END:
+        return str(value)
     return identifier(text(value).rsplit("/", 1)[-1].split("?", 1)[0])
 
 
@@ -109,6 +117,12 @@ def utc(value: Any) -> datetime:
 
 
 def _instant(value: Any, *, zone_required: bool) -> datetime:
+    if type(value) is str and len(value) <= _LONGEST_TIME:
+        return _repeated_instant(value, zone_required)
+    return _read_instant(value, zone_required)
+
+
+def _read_instant(value: Any, zone_required: bool) -> datetime:
     match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
     if match is None or (zone_required and match[2] is None):
         raise ValueError(f"{_shown(value)} is not a time like 2026-11-24T10:00:00Z")
@@ -125,6 +139,9 @@ def _instant(value: Any, *, zone_required: bool) -> datetime:
     if not 1990 <= instant.year <= 2200:
         raise ValueError(f"{_shown(value)} is not a time an order can have")
     return instant
+
+
+_repeated_instant = lru_cache(maxsize=4096)(_read_instant)  # an order has the same second three times
 
 
 def money(value: list[Any]) -> Money | None:
@@ -150,6 +167,8 @@ def money_set(value: Any) -> Money | None:
     """A Shopify money bag (REST or GraphQL spelling): shop money, presentment beside it where it differs."""
     if not isinstance(value, dict):
         raise ValueError(f"{_shown(value)} is not a money bag")
+    if sides := _plain_sides(value):
+        return _repeated_bag(*sides)
     shop = _bag_side(value, "shop_money", "shopMoney")
     if shop is None:
         raise ValueError("the money bag has no shop money")
@@ -161,6 +180,18 @@ def money_set(value: Any) -> Money | None:
     if all(isinstance(part, str) for part in (*shop, *seen)):
         return _repeated_bag(*shop, *seen)
     return _bag(*shop, *seen)
+
+
+def _plain_sides(bag: dict[str, Any]) -> tuple[str, str, str, str] | None:
+    """Both sides of a bag whose amounts and currencies are all texts, as nearly every one is; None for any other."""
+    shop, seen = bag.get("shop_money"), bag.get("presentment_money")
+    if type(shop) is not dict or type(seen) is not dict:
+        return None
+    amount, code = shop.get("amount"), shop.get("currency_code")
+    seen_amount, seen_code = seen.get("amount"), seen.get("currency_code")
+    if type(amount) is type(code) is type(seen_amount) is type(seen_code) is str and code and seen_code:
+        return amount, code, seen_amount, seen_code
+    return None
 
 
 def _bag_side(bag: dict[str, Any], *names: str) -> tuple[Any, Any] | None:
@@ -211,7 +242,7 @@ def join(value: list[Any]) -> str | None:
     >>> join(["Ada", None, "Lovelace"])
     'Ada Lovelace'
     """
-    return " ".join(part for part in (blank(item) for item in value if item is not None) if part) or None
+    return " ".join([part for item in value if item is not None and (part := blank(item))]) or None
 
 
 def first(value: Any) -> Any:
@@ -272,6 +303,8 @@ def net(value: list[Any]) -> Money | None:
     Decimal('6577.27')
     """
     *amounts, code = value
+    if len(amounts) == 1 and type(amounts[0]) is str and amounts[0] and type(code) is str:
+        return _one_net(amounts[0], code)
     given = [amount for amount in amounts if amount not in (None, "")]
     if len(given) == 1 and isinstance(given[0], str) and isinstance(code, str):
         return _one_net(given[0], code)
@@ -301,6 +334,8 @@ def bag_or_amount(value: list[Any]) -> Money | None:
     Decimal('19.90')
     """
     bag, plain, code = value
+    if type(bag) is dict and (sides := _plain_sides(bag)):
+        return _repeated_bag(*sides)
     filled = isinstance(bag, dict) and _bag_side(bag, "shop_money", "shopMoney") is not None
     if filled or (bag is not None and plain in (None, "")):
         return money_set(bag)

@@ -86,7 +86,8 @@ class Money(Value):
         return self
 
     @model_serializer
-    def _plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
+        """The money as it is written: amounts as text, and no presentment where there is none."""
         plain: dict[str, Any] = {"amount": format(self.amount, "f"), "currency": self.currency}
         if self.presentment is not None:
             plain["presentment"] = {

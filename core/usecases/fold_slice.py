@@ -9,6 +9,7 @@ from datetime import datetime
 
 from core.connector import Change, Notice, OrderRead, Reading
 from core.hub import Account
+from core.model.document import document_of
 from core.model.order import Order
 from core.rules.intake import Intake, decide_intake
 from core.rules.orders import Verdict, Version, believed_change, judge
@@ -141,7 +142,7 @@ def _incoming(item: Item, order: Order, stored: StoredOrder | None) -> Incoming:
     changed_at, ahead = believed_change(order.changed_at, item.received_at, order.placed_at)
     if ahead:
         order = order.model_copy(update={"flags": (*order.flags, "changed_at_in_future")})
-    plain = order.model_dump_json().encode()
+    plain = document_of(order)
     return Incoming(
         item=item,
         order=order,

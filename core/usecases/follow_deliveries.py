@@ -12,6 +12,7 @@ from typing import Any
 
 from core.connector import Change, Delivery, Notice, OrderRead, Problem, Reading, TrackingRead, Unreadable
 from core.hub import Hub
+from core.model.document import document_of
 from core.rules.orders import Verdict, Version, judge
 from core.sealing import SealBroken
 from core.store import connections, follow
@@ -159,7 +160,7 @@ def _about(stored: Row, delivery_id: int, became: Became, words: str) -> Outcome
 def _judged(row: Row, reading: OrderRead, stored: Row) -> tuple[Became, str]:
     """Why an order that was read made no version, judged by what is known now."""
     looked = row["received_at"] if row["via"] != "webhook" else None
-    document = hashlib.sha256(reading.order.model_dump_json().encode()).digest()
+    document = hashlib.sha256(document_of(reading.order)).digest()
     known = Version(stored["changed_at"], stored["fetched_at"], stored["document_hash"])
     match judge(known, Version(reading.order.changed_at, looked, document)):
         case Verdict.SAME:
