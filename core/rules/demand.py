@@ -44,14 +44,22 @@ class Tally:
 
     def after(self, quantity: int, sold_at: datetime) -> Tally:
         """With one more order; one that comes late counts as little as its age says."""
-        tally = self.aged(max(self.at, sold_at))
-        share = _left(tally.at - sold_at, self.half_life)
-        return replace(
-            tally,
-            units=tally.units + share * quantity,
-            orders=tally.orders + share,
-            squares=tally.squares + share * quantity * quantity,
-        )
+        return self.after_all([(quantity, sold_at)])
+
+    def after_all(self, sales: Iterable[tuple[int, datetime]]) -> Tally:
+        """As `after` for each of *sales* (units, when sold), one after the other."""
+        at, units, orders, squares = self.at, self.units, self.orders, self.squares
+        for quantity, sold_at in sales:
+            share = 1.0
+            if sold_at > at:
+                left = _left(sold_at - at, self.half_life)
+                at, units, orders, squares = sold_at, units * left, orders * left, squares * left
+            else:
+                share = _left(at - sold_at, self.half_life)
+            units += share * quantity
+            orders += share
+            squares += share * quantity * quantity
+        return replace(self, at=at, units=units, orders=orders, squares=squares)
 
     def aged(self, now: datetime) -> Tally:
         """As of *now*; a clock that went back changes nothing."""

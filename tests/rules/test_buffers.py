@@ -337,6 +337,18 @@ def test_orders_of_several_units_count_as_bursts_and_a_late_one_by_its_age() -> 
     assert hour_old.at == NOON
 
 
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(-9_000, 9_000)), max_size=20), st.integers(0, 20))
+def test_orders_may_be_counted_in_one_go_or_in_several(orders: list[tuple[int, int]], cut: int) -> None:
+    sales = [(units, NOON + timedelta(seconds=second)) for units, second in orders]
+    at_once = Tally(timedelta(hours=1), NOON, NOON).after_all(sales)
+    one_by_one = Tally(timedelta(hours=1), NOON, NOON).after_all(sales[:cut])
+    for units, sold_at in sales[cut:]:
+        one_by_one = one_by_one.after(units, sold_at)
+    assert at_once == one_by_one
+    ages = [(at_once.at - sold_at) / at_once.half_life for _, sold_at in sales]
+    assert at_once.orders == pytest.approx(sum(0.5**age for age in ages))
+
+
 def test_a_clock_that_goes_back_changes_no_tally() -> None:
     tally = Tally(timedelta(hours=1), NOON, NOON).after(4, NOON)
     assert tally.aged(NOON - timedelta(hours=3)) == tally
