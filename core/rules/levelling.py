@@ -111,10 +111,19 @@ def level_all(standings: Sequence[Standing], goods: Goods, now: datetime) -> lis
         quotas |= zip(group, _quotas([standings[place] for place in group], goods, now), strict=True)
     kept = [standing for standing in standings if standing.aside]
     rest = goods.without(kept) if kept else goods
-    return [
-        quotas.get(place) or _wish(standing, goods, now, rest=goods if standing.aside else rest)
-        for place, standing in enumerate(standings)
-    ]
+    wishes: list[Wish] = []
+    # Listings of one variant under one rule may sell the same: it is worked out once for all of them.
+    pooled: dict[tuple[int, tuple[int, ...], int, int, bool], Wish] = {}
+    for place, standing in enumerate(standings):
+        wish = quotas.get(place)
+        if wish is None:
+            aside = bool(standing.aside)
+            alike = standing.variant_id, standing.locations, standing.units, id(standing.rule), aside
+            wish = pooled.get(alike)
+            if wish is None:
+                wish = pooled[alike] = _wish(standing, goods, now, rest=goods if aside else rest)
+        wishes.append(wish)
+    return wishes
 
 
 def weight_now(pace: float, at: datetime | None, now: datetime) -> float:

@@ -533,7 +533,7 @@ CREATE TABLE push_attempts (             -- written before the call, so that a l
   written              integer,
   message              text NOT NULL DEFAULT '',
   PRIMARY KEY (merchant_id, connection_id, epoch, listing_id, channel_location_id)
-);
+) WITH (fillfactor = 50);             -- each is written once more: what came of it goes beside it, past the indexes
 CREATE INDEX push_attempts_listing ON push_attempts (merchant_id, listing_id, started_at);
 
 CREATE TABLE lags (                      -- how often news took how long, by hour; buckets: core/rules/lags.py

@@ -69,7 +69,7 @@ async def level_variants(
             continue
         where = (row["merchant_id"], row["connection_id"], row["channel_location_id"])
         about = rules.about(row)
-        rule = _with_measured(merge(one.rule for one in about), measured.get(row["listing_id"]))
+        rule = _with_measured(rules.merged(about), measured.get(row["listing_id"]))
         standing = _standing(row, units[row["listing_id"]], outlets.get(where, _NOWHERE), rule, now, blind)
         if counted[row["merchant_id"]].isdisjoint(
             (location, variant)
@@ -171,6 +171,14 @@ class _Rules:
             (one.merchant_id, one.scope.connection_id, one.scope.tag, one.scope.listing_id): one
             for one in said
         }
+        self._merged: dict[tuple[int, ...], ListingRule] = {}
+
+    def merged(self, about: Sequence[Said]) -> ListingRule:
+        """One rule of those *about* a level; the very same one for all levels that the same are about."""
+        which = tuple(id(one) for one in about)
+        if which not in self._merged:
+            self._merged[which] = merge(one.rule for one in about)
+        return self._merged[which]
 
     def about(self, row: Row) -> tuple[Said, ...]:
         if not self._by_scope:

@@ -95,6 +95,8 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
             return done
         await reach("push.claimed")
         await _tell(hub, lease, connector, line, rows, done)
+        if len(rows) < connector.manifest.stock_batch:
+            return done  # that was all; for what has come meanwhile it was rung
 
 
 async def _tell(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.rules.levelling import Goods, Standing, level_all
 from core.rules.offers import Allowance, ListingRule, Mode, changes_at, merge, offer
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -141,3 +142,28 @@ def test_a_rule_knows_when_time_alone_changes_its_offer() -> None:
 def test_a_listing_turns_strict_only_below_its_number(rule: ListingRule, free: int) -> None:
     below = rule.strict_below is not None and free < rule.strict_below
     assert rule.strict(free) == (rule.mode is Mode.STRICT or below)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 2), st.sampled_from([(1,), (2,), (1, 2)]), st.integers(1, 2)), max_size=8
+    ),
+    st.lists(
+        rules.filter(lambda rule: rule.mode is None and rule.strict_below is None), min_size=2, max_size=2
+    ),
+    st.lists(st.integers(0, 1), min_size=8, max_size=8),
+    st.lists(frees, min_size=4, max_size=4),
+)
+def test_what_a_pooled_listing_may_sell_depends_on_no_listing_beside_it(
+    listings: list[tuple[int, tuple[int, ...], int]],
+    two: list[ListingRule],
+    which: list[int],
+    free: list[int],
+) -> None:
+    goods = Goods({1: {1: free[0], 2: free[1]}, 2: {1: free[2], 2: free[3]}})
+    standings = [
+        Standing((1, place, place, ""), variant_id, locations, units, two[which[place]])
+        for place, (variant_id, locations, units) in enumerate(listings)
+    ]
+
+    assert level_all(standings, goods, NOW) == [level_all([one], goods, NOW)[0] for one in standings]
