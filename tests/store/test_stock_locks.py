@@ -33,7 +33,8 @@ async def test_shelves_are_locked_in_the_order_of_their_keys_in_whichever_order_
         await stock.lock(tx, [(merchant_id, middle)])
         waiting = asyncio.create_task(everything())
         async with hub.database.transaction([merchant_id]) as other, asyncio.timeout(5):
-            waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())"
+            waits = """SELECT EXISTS (SELECT FROM pg_stat_activity
+              WHERE wait_event_type = 'Lock' AND datname = current_database())"""
             while not await other.fetchval(waits):
                 await asyncio.sleep(0.01)
             rows = await other.fetch("SELECT variant_id FROM stock ORDER BY 1 FOR UPDATE SKIP LOCKED")
