@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from core.clock import Clock, wall_clock
-from core.connector import Connector
+from core.connector import Connector, NamesAccount
 from core.errors import FairwayError, Missing
 from core.meter import Meter
 from core.net import Line, Send, open_client, sender
@@ -27,10 +27,13 @@ KEPT_S = 5.0  # how long a worker believes what it read about a connection
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A connection with all that is needed to understand its deliveries."""
+    """A connection with all that is needed to understand its deliveries. *naming* is its connector, where that can tell of
+    a body whose account it is of: asked here, since it is asked for each delivery.
+    """
 
     linked: Linked
     connector: Connector
+    naming: NamesAccount | None
     overrides: Mapping[str, Mapping[str, str]]
     rules: tuple[IntakeRule, ...]
     box: BodyBox
@@ -105,9 +108,11 @@ class Hub:
         for linked in await connections.linked_of(tx, pairs):
             pair = (linked.merchant_id, linked.connection_id)
             try:
+                connector = self.connector(linked.channel)
                 read[pair] = account = Account(
                     linked=linked,
-                    connector=self.connector(linked.channel),
+                    connector=connector,
+                    naming=connector if isinstance(connector, NamesAccount) else None,
                     overrides=overrides[pair],
                     rules=tuple(IntakeRule.model_validate(rule) for rule in rules[pair]),
                     box=connections.open_key(pair[0], keys[pair[0]], self.settings.inbound),

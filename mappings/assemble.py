@@ -19,6 +19,7 @@ from mappings.engine import Mapping
 
 MAX_LINES = 5_000
 
+_ODD_ESCAPES = (b"\\u0000", b"\\ud", b"\\uD")  # how each of these begins
 _REPAIRED = re.compile(rb"\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
@@ -50,7 +51,7 @@ def read_order(
     finish(values, problems)
     lines, doubled = _distinct(values["lines"])
     flags = list(values.pop("flags", ()) or ())
-    if b"\\u" in body and _REPAIRED.search(_PAIR.sub(b"", body)):
+    if any(escape in body for escape in _ODD_ESCAPES) and _REPAIRED.search(_PAIR.sub(b"", body)):
         flags.append("text_repaired")
     holds = [Hold(code=p.code, pointer=p.pointer, message=p.message) for p in [*problems, *doubled]]
     known = {name: value for name, value in values.items() if value is not None}

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.connector import Problem
-from core.model.money import Money, Presented, minor_unit
+from core.model.money import Money, Presented, minor_unit, money_of
 from core.model.order import LineKind
 
 _ORDER_AMOUNTS = ("total", "subtotal", "discount_total", "shipping_total", "tax_total", "tip_total")
@@ -17,21 +17,29 @@ def total_of(amounts: Iterable[Money | None]) -> Money | None:
     """The sum; None when an amount is unknown, when there is none, or when they are in several currencies."""
     found = list(amounts)
     known = [money for money in found if money is not None]
-    if not known or len(known) < len(found) or len({money.currency for money in known}) > 1:
+    if not known or len(known) < len(found):
+        return None
+    currency = known[0].currency
+    if any(money.currency != currency for money in known):
         return None
     seen = [money.presentment for money in known]
     presentment = None
     if all(seen) and len({one.currency for one in seen if one}) == 1:
-        currency = next(one.currency for one in seen if one)
-        presentment = Presented(amount=sum((o.amount for o in seen if o), Decimal(0)), currency=currency)
-    whole = sum((money.amount for money in known), Decimal(0))
-    return Money(amount=whole, currency=known[0].currency, presentment=presentment)
+        seen_in = next(one.currency for one in seen if one)
+        presentment = Presented(amount=sum((o.amount for o in seen if o), Decimal(0)), currency=seen_in)
+    return _money(sum([money.amount for money in known], Decimal(0)), currency, presentment)
 
 
 def times(price: Money, count: int) -> Money:
     seen = price.presentment
     presentment = Presented(amount=seen.amount * count, currency=seen.currency) if seen else None
-    return Money(amount=price.amount * count, currency=price.currency, presentment=presentment)
+    return _money(price.amount * count, price.currency, presentment)
+
+
+def _money(amount: Decimal, currency: str, presentment: Presented | None) -> Money:
+    if presentment is None:
+        return money_of(amount, currency)
+    return Money(amount=amount, currency=currency, presentment=presentment)
 
 
 def difference(whole: Money, part: Money | None) -> Money | None:

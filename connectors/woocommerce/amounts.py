@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from core.model.money import Money, minor_unit
+from core.model.money import Money, minor_unit, money_of
 
 _UNIT_PRICE = Decimal("0.000001")
 
@@ -20,7 +20,7 @@ def finish_line(line: dict[str, Any]) -> None:
 
 
 def _unit_price(subtotal: Decimal, quantity: int | Decimal) -> Decimal:
-    price = subtotal / quantity
+    price = subtotal if quantity == 1 else subtotal / quantity
     exact = price * quantity == subtotal and int(price.as_tuple().exponent) >= -6
     return price if exact else price.quantize(_UNIT_PRICE, ROUND_HALF_UP)
 
@@ -72,7 +72,7 @@ def _sum(like: Money, amounts: list[Money]) -> Money:
 
 
 def _with(like: Money, amount: Decimal) -> Money:
-    return Money(amount=amount, currency=like.currency)
+    return money_of(amount, like.currency)
 
 
 def _amount(money: Money | None) -> Decimal:

@@ -32,6 +32,12 @@ _TAX_KEYS = (
     "_billing_rut", "_billing_nip",
 )  # fmt: skip
 
+_POINT_KEYS = (
+    "_parcel_machine_id",
+    "_lpc_meta_pickUpLocationId",
+    "_pickup_location_code",
+    "sendcloudshipping_service_point_meta",
+)
 _STORE_PICKUP = ("pickup_location", "local_pickup", "local_pickup_plus")
 
 
@@ -90,7 +96,10 @@ def bundle_parents(lines: list[dict[str, Any]], metas: list[dict[str, Any]]) -> 
 
 def _may_have_parent(line: dict[str, Any], meta: dict[str, Any]) -> bool:
     """Whether *line* names a bundle in one of the ways there are; nearly none does."""
-    return any(line.get(name) not in (None, "") for name in _PARENTS) or any(k in meta for k in _CHILD_KEYS)
+    for name in _PARENTS:
+        if line.get(name) not in (None, ""):
+            return True
+    return not meta.keys().isdisjoint(_CHILD_KEYS)
 
 
 def tax_ids(order: dict[str, Any], meta: dict[str, Any]) -> tuple[TaxId, ...]:
@@ -112,6 +121,8 @@ def pickup_point(order: dict[str, Any], meta: dict[str, Any]) -> PickupPoint | N
 
 
 def _carrier_point(meta: dict[str, Any]) -> PickupPoint | None:
+    if meta.keys().isdisjoint(_POINT_KEYS):
+        return None
     if code := text(meta.get("_parcel_machine_id")):
         return _point(code, "InPost", text(meta.get("_parcel_machine_desc")))
     if code := text(meta.get("_lpc_meta_pickUpLocationId")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Self
 
 from pydantic import field_validator, model_serializer, model_validator
@@ -95,3 +95,15 @@ class Money(Value):
                 "currency": self.presentment.currency,
             }
         return plain
+
+
+def money_of(amount: Decimal, currency: str) -> Money:
+    """The same as `Money(...)`, kept for the next time: prices repeat, within an order and from one to the next."""
+    return _repeated(
+        str(amount), currency
+    )  # as text, since 4.9 equals 4.90 as a number, and is not the same money
+
+
+@lru_cache(maxsize=4096)
+def _repeated(amount: str, currency: str) -> Money:
+    return Money(amount=Decimal(amount), currency=currency)

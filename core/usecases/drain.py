@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core import metrics
-from core.connector import Delivery, NamesAccount, NoticesFields, Problem, Reading, Unreadable
+from core.connector import Delivery, NoticesFields, Problem, Reading, Unreadable
 from core.errors import FairwayError
 from core.failpoints import reach
 from core.hub import Account, Hub
@@ -198,9 +198,9 @@ async def _read_one(hub: Hub, account: Account, row: Row, claimed: Claimed) -> I
 
 def _foreign(account: Account, delivery: Delivery) -> Unreadable | None:
     """Why a rightly signed body may not be applied here: it names another account than this connection's."""
-    if not isinstance(account.connector, NamesAccount):
+    if account.naming is None:
         return None
-    named = account.connector.account_named(delivery)
+    named = account.naming.account_named(delivery)
     if named is None or account.linked.settings.get(named[0]) in (None, named[1]):
         return None
     message = (
