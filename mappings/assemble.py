@@ -108,5 +108,6 @@ def _distinct(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[P
             message = f"the line id {line_id} is given twice"
             problems.append(Problem(code="duplicate_line", pointer=f"/lines/{index}", message=message))
             line_id = f"{line_id}#{seen[line_id]}"
-        kept.append({key: value for key, value in line.items() if value is not None} | {"line_id": line_id})
+        line["line_id"] = line_id
+        kept.append({key: value for key, value in line.items() if value is not None})
     return kept, problems

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any, Self
+from typing import Any
 
-from pydantic import field_validator, model_serializer, model_validator
+from pydantic import field_validator, model_serializer
 
 from core.model.value import Value
 
@@ -75,15 +75,14 @@ class Money(Value):
             raise ValueError(f"{currency!r} is not an ISO 4217 currency")
         return currency
 
-    @model_validator(mode="after")
-    def _whole_minor_units(self) -> Self:
+    def model_post_init(self, _context: Any, /) -> None:
+        """Write the amount out to the minor unit, once: a validator would be asked again by whatever holds the money."""
         if self.amount.same_quantum(minor_unit(self.currency)):  # as nearly all are
-            return self
+            return
         places = self.amount.as_tuple().exponent
         if isinstance(places, int) and -places < exponent(self.currency):
             # Written before anybody else sees the value: the same money reads the same whichever way it came.
             object.__setattr__(self, "amount", self.amount.quantize(minor_unit(self.currency)))
-        return self
 
     @model_serializer
     def plain(self) -> dict[str, Any]:
