@@ -21,6 +21,7 @@ from core.flow import (
     Request,
     Response,
     _decode_slowly,
+    _written,
     decode,
     encode,
     rehearse,
@@ -41,6 +42,13 @@ JSON = st.recursive(
 def test_what_is_written_is_read_back_as_it_was(value: Any) -> None:
     assert decode(encode(value)) == value
     assert encode(decode(encode(value))) == encode(value)
+
+
+@given(JSON | st.text(), st.integers(0, 3))
+def test_what_is_written_quickly_is_what_is_written_piece_by_piece(value: Any, depth: int) -> None:
+    for _ in range(depth):
+        value = [value, {"a": (value, "\n")}]
+    assert encode(value) == "".join(_written(value)).encode("utf-8", "surrogatepass")
 
 
 @given(st.binary(max_size=200))

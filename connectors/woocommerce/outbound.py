@@ -57,8 +57,7 @@ def push_stock(writes: Sequence[StockWrite]) -> Flow[tuple[StockWritten, ...]]:
 
 def _batches(writes: Sequence[StockWrite], done: Written) -> list[tuple[str, list[int]]]:
     """(collection, places of writes): products together, variations by parent, at most 100, no item twice."""
-    batches: dict[str, list[list[int]]] = {}
-    ids: dict[int, str] = {}
+    batches: dict[str, list[dict[str, int]]] = {}  # of each batch the ids, and whose write it is
     for place, item in enumerate(writes):
         match = _STOCK_ID.fullmatch(item.channel_stock_id)
         if match is None or item.desired < 0:
@@ -66,12 +65,13 @@ def _batches(writes: Sequence[StockWrite], done: Written) -> list[tuple[str, lis
                 item, ErrorCode.REJECTED, f"{item.channel_stock_id!r} cannot show {item.desired}."
             )
             continue
-        ids[place] = match[2]
-        mine = batches.setdefault(f"/products/{match[1]}/variations" if match[1] else "/products", [[]])
-        if len(mine[-1]) == PAGE_SIZE or any(ids[other] == match[2] for other in mine[-1]):
-            mine.append([])
-        mine[-1].append(place)
-    return [(collection, places) for collection, parts in batches.items() for places in parts if places]
+        mine = batches.setdefault(f"/products/{match[1]}/variations" if match[1] else "/products", [{}])
+        if len(mine[-1]) == PAGE_SIZE or match[2] in mine[-1]:
+            mine.append({})
+        mine[-1][match[2]] = place
+    return [
+        (collection, list(part.values())) for collection, parts in batches.items() for part in parts if part
+    ]
 
 
 def _write_batch(

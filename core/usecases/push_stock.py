@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -306,8 +307,8 @@ async def _write_back(
     await reach("push.stored")
     if freed:
         await hub.wake.ring("relevel")
-    for attempt in attempts:
-        metrics.TOLD.labels("stock", attempt["outcome"]).inc()
+    for outcome, count in Counter(attempt["outcome"] for attempt in attempts).items():
+        metrics.TOLD.labels("stock", outcome).inc(count)
     done.told += len(rows) - len(refused)
     done.refused += len(refused)
 
