@@ -25,6 +25,7 @@ _RFC3339 = re.compile(
 _LONGEST_TIME = 40  # characters of what is kept to be read again
 _ID = re.compile(r"[1-9][0-9]{0,38}|0\Z")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _REGION = re.compile(r"(?:[A-Z]{2}-)?([A-Z0-9]{1,3})")
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,40})?")
 _ID_END = 10**39  # ids are below it
@@ -230,10 +231,10 @@ def currency(value: Any) -> str:
 
 def country(value: Any) -> str | None:
     """ISO 3166-1 alpha-2, upper case; nothing when empty."""
-    written = text(value).strip().upper()
-    if written and not re.fullmatch(r"[A-Z]{2}", written):
+    written = blank(value)
+    if written is not None and not _COUNTRY.fullmatch(written := written.upper()):
         raise ValueError(f"{_shown(value)} is not a country code")
-    return written or None
+    return written
 
 
 def join(value: list[Any]) -> str | None:
@@ -302,9 +303,9 @@ def net(value: list[Any]) -> Money | None:
     >>> net(["6577.27", None, "JPY"]).amount
     Decimal('6577.27')
     """
+    if len(value) == 2 and type(value[0]) is str and value[0] and type(value[1]) is str:
+        return _one_net(value[0], value[1])  # nearly always
     *amounts, code = value
-    if len(amounts) == 1 and type(amounts[0]) is str and amounts[0] and type(code) is str:
-        return _one_net(amounts[0], code)
     given = [amount for amount in amounts if amount not in (None, "")]
     if len(given) == 1 and isinstance(given[0], str) and isinstance(code, str):
         return _one_net(given[0], code)
@@ -323,7 +324,8 @@ def region_code(value: Any) -> str | None:
     >>> region_code("DE-BY"), region_code("Louisiana")
     ('BY', None)
     """
-    match = _REGION.fullmatch(text(value).strip())
+    written = blank(value)
+    match = _REGION.fullmatch(written) if written else None
     return match[1] if match else None
 
 

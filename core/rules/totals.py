@@ -8,6 +8,8 @@ from decimal import Decimal
 from core.model.money import Money, minor_unit
 from core.model.order import FulfillmentStatus, Order, OrderLine
 
+_NOTHING = Decimal(0)
+
 
 def amounts_add_up(order: Order) -> bool | None:
     """Whether the parts give the total to the minor unit; None when total or subtotal is unknown.
@@ -64,4 +66,4 @@ def fulfillment_status(lines: Sequence[OrderLine]) -> FulfillmentStatus:
 
 
 def _amount(money: Money | None) -> Decimal:
-    return money.amount if money else Decimal(0)
+    return money.amount if money is not None else _NOTHING

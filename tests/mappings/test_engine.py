@@ -53,6 +53,10 @@ def payload(**changes: Any) -> dict[str, Any]:
     return {**whole, **changes}
 
 
+def quoted(text: str) -> str:
+    return '"' + "".join(f"\\U{ord(character):08x}" for character in text) + '"'
+
+
 def places(payload: object) -> list[tuple[str, str]]:
     return [(problem.code, problem.pointer) for problem in MAPPING.apply(payload)[1]]
 
@@ -106,6 +110,18 @@ def test_a_field_after_a_broken_list_is_told_at_its_own_place() -> None:
     _, problems = mapping.apply({"rows": [{"a": 1, "parts": [{"b": "x"}], "c": "y"}]})
 
     assert [problem.pointer for problem in problems] == ["/rows/0/parts/0/b", "/rows/0/c"]
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters=".,|?$"), min_size=1).filter(
+        str.strip
+    )
+)
+def test_a_field_may_have_any_name_at_the_channel(name: str) -> None:
+    """Names go into the code that a mapping is written down as."""
+    mapping = compile_mapping(f"[map]\nfound = {quoted(name.strip() + ' | text')}")
+
+    assert mapping.apply({name.strip(): "it"}) == ({"found": "it"}, [])
 
 
 def test_a_value_given_twice_is_told_where_it_is_read() -> None:
