@@ -200,13 +200,14 @@ class _Body:
             f"def {name}(items, place, root, words, problems):",
             ["made = []", "for index, item in enumerate(items):", *_indented(loop), "return made"],
         )
-        found = self._module.name()
+        found, below = self._module.name(), repr(rows.path.pointer(""))
+        where = below if rows.path.rooted else f"{self._here} + {below}"
         return [
             *self._value(found, rows.path, []),
             f"if {found} is None: {target} = ()",
             f"elif not isinstance({found}, list): raise {path}.no_list()",
             f"elif not {found}: {target} = []",
-            f"else: {target} = {name}({found}, {path}.pointer({self._here}), root, words, problems)",
+            f"else: {target} = {name}({found}, {where}, root, words, problems)",
         ]
 
 
