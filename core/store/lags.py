@@ -53,8 +53,8 @@ async def with_news(tx: Connection, merchants: Sequence[int]) -> list[int]:
     """Those of *merchants* whose ledger goes on after what is counted."""
     rows = await tx.fetch(
         """SELECT m.merchant_id FROM unnest($1::bigint[]) AS m (merchant_id) LEFT JOIN measured_until u USING (merchant_id)
-           WHERE EXISTS (SELECT FROM stock_ledger e
-             WHERE e.merchant_id = m.merchant_id AND e.entry_id > coalesce(u.tallied_id, 0)) ORDER BY 1""",
+           WHERE coalesce(u.tallied_id, 0) < (SELECT e.entry_id FROM stock_ledger e
+             WHERE e.merchant_id = m.merchant_id ORDER BY e.entry_id DESC LIMIT 1) ORDER BY 1""",
         merchants,
     )
     return [row["merchant_id"] for row in rows]
