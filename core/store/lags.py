@@ -92,11 +92,12 @@ async def sales_after(
 
 
 async def told_after(tx: Connection, merchant_id: int, sales: Sequence[Row], longest: timedelta) -> list[Row]:
-    """For each of *sales* and each other connection that shows its variant: known_at, connection_id, told_at (None where it
-    was not told within *longest*), pending.
+    """For *sales* and each other connection that shows their variant: known_at, connection_id, told_at (None where it
+    was not told within *longest*), pending; *sales* of which all that is true are one row.
     """
     return await tx.fetch(
-        """SELECT s.known_at, l.connection_id, bool_or(ll.pending) AS pending,
+        """SELECT known_at, connection_id, pending, told_at, count(*)::int AS sales FROM (
+           SELECT s.known_at, l.connection_id, bool_or(ll.pending) AS pending,
              max((SELECT min(a.finished_at) FROM push_attempts a
               WHERE a.merchant_id = $1 AND a.listing_id = l.listing_id AND a.outcome = 'ok'
                 AND a.started_at BETWEEN s.known_at AND s.known_at + $5::interval)) AS told_at
@@ -107,7 +108,7 @@ async def told_after(tx: Connection, merchant_id: int, sales: Sequence[Row], lon
            JOIN listing_levels ll ON ll.merchant_id = $1 AND ll.connection_id = l.connection_id
              AND ll.listing_id = l.listing_id
            WHERE l.tracked AND NOT l.bundle AND c.push_stock AND c.status <> 'disconnected'
-           GROUP BY s.place, s.known_at, l.connection_id, l.listing_id""",
+           GROUP BY s.place, s.known_at, l.connection_id, l.listing_id) each GROUP BY 1, 2, 3, 4""",
         merchant_id,
         [sale["variant_id"] for sale in sales],
         [sale["connection_id"] for sale in sales],
