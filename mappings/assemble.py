@@ -19,8 +19,7 @@ from mappings.engine import Mapping
 
 MAX_LINES = 5_000
 
-_ODD_ESCAPES = (b"u0000", b"ud", b"uD")  # how those of the two below begin, behind their first backslash
-_REPAIRED = re.compile(rb"\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_REPAIRED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
 _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
@@ -51,7 +50,7 @@ def read_order(
     finish(values, problems)
     lines, doubled = _distinct(values["lines"])
     flags = list(values.pop("flags", ()) or ())
-    if b"\\" in body and _was_repaired(body):
+    if _REPAIRED.search(body) and _REPAIRED.search(_PAIR.sub(b"", body)):
         flags.append("text_repaired")
     holds = [Hold(code=p.code, pointer=p.pointer, message=p.message) for p in [*problems, *doubled]]
     known = {name: value for name, value in values.items() if value is not None}
@@ -81,13 +80,6 @@ def read_order(
             }
         )
     )
-
-
-def _was_repaired(body: bytes) -> bool:
-    """Whether *body* has a character that cannot be stored: NUL, or half of a pair."""
-    if not any(escape.startswith(_ODD_ESCAPES) for escape in body.split(b"\\")):
-        return False
-    return _REPAIRED.search(_PAIR.sub(b"", body)) is not None
 
 
 def _fatal(values: dict[str, Any], problems: list[Problem]) -> tuple[Problem, ...]:
