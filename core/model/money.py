@@ -98,9 +98,8 @@ class Money(Value):
 
 def money_of(amount: Decimal, currency: str) -> Money:
     """The same as `Money(...)`, kept for the next time: prices repeat, within an order and from one to the next."""
-    return _repeated(
-        str(amount), currency
-    )  # as text, since 4.9 equals 4.90 as a number, and is not the same money
+    # As text, since 4.9 equals 4.90 as a number, and is not the same money.
+    return _repeated(str(amount), currency)
 
 
 @lru_cache(maxsize=4096)
