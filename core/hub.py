@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from core.clock import Clock, wall_clock
 from core.connector import Connector, NamesAccount
@@ -25,7 +26,7 @@ from core.wake import Silent, Wake
 KEPT_S = 5.0  # how long a worker believes what it read about a connection
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """A connection with all that is needed to understand its deliveries. *naming* is its connector, where that can tell of
     a body whose account it is of: asked here, since it is asked for each delivery.
@@ -38,12 +39,12 @@ class Account:
     rules: tuple[IntakeRule, ...]
     box: BodyBox
 
-    @property
+    @cached_property
     def count_rule(self) -> CountRule:
         """How the channel keeps its own count for this connection."""
         return count_rule(self.connector.manifest, self.linked.settings)
 
-    @property
+    @cached_property
     def never_stock(self) -> tuple[str, ...]:
         """SKU patterns the merchant declared never to be stock."""
         return tuple(self.overrides.get("never_stock", ()))

@@ -98,18 +98,16 @@ def before_count(placed_at: datetime | None, stock_since: datetime) -> bool:
 
 def _fits(wanted: Conditions, order: Order, now: datetime, stock_since: datetime) -> bool:
     age = now - order.placed_at if order.placed_at else timedelta(0)
-    return all(
-        (
-            wanted.payment_status is None or order.payment_status in wanted.payment_status,
-            wanted.source is None or order.source in wanted.source,
-            wanted.test is None or order.test is wanted.test,
-            wanted.cancelled is None or order.cancelled is wanted.cancelled,
-            wanted.fulfilled_by_channel is None or order.fulfilled_by_channel is wanted.fulfilled_by_channel,
-            wanted.fulfillment_status is None or order.fulfillment_status in wanted.fulfillment_status,
-            wanted.tag is None or wanted.tag in order.tags,
-            wanted.older_than_days is None or age > timedelta(days=wanted.older_than_days),
-            wanted.before_stock_count is None or before_count(order.placed_at, stock_since),
-        )
+    return (
+        (wanted.payment_status is None or order.payment_status in wanted.payment_status)
+        and (wanted.source is None or order.source in wanted.source)
+        and (wanted.test is None or order.test is wanted.test)
+        and (wanted.cancelled is None or order.cancelled is wanted.cancelled)
+        and (wanted.fulfilled_by_channel is None or order.fulfilled_by_channel is wanted.fulfilled_by_channel)
+        and (wanted.fulfillment_status is None or order.fulfillment_status in wanted.fulfillment_status)
+        and (wanted.tag is None or wanted.tag in order.tags)
+        and (wanted.older_than_days is None or age > timedelta(days=wanted.older_than_days))
+        and (wanted.before_stock_count is None or before_count(order.placed_at, stock_since))
     )
 
 

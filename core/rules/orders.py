@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.model.order import Order, OrderLine
 from core.rules.intake import Intake
@@ -73,8 +74,7 @@ def contradictions(order: Order) -> tuple[str, ...]:
     return ("shipped_and_cancelled",) if order.cancelled and shipped else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What one line asks of the shelves: units to hold now, and units that have left so far."""
 
     held: int

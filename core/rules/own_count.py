@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.connector import Manifest, Settings
 from core.errors import UsageProblem
@@ -40,8 +41,7 @@ class CountRule:
     compares: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class OwnCount:
+class OwnCount(NamedTuple):
     """What one order line is to its channel's number: units by which it is *lowered*, and *unshipped* units
     that it includes.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from core.rules.orders import Claim
 from core.rules.stock import Pick, Shelf, allocate, give_back
@@ -35,8 +36,7 @@ class LineStock:
         return sum(self.held.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """One change of one balance for one order line. *reason* is reserve, release or ship."""
 
     merchant_id: int
@@ -105,6 +105,8 @@ class Shelves:
 
     def ship(self, line: LineStock, units: int, preferred: Sequence[int]) -> None:
         """Book out *units* that have left: of what is held first, then of what is free."""
+        if units <= 0:
+            return
         for location_id, held in list(line.held.items()):
             taken = min(units, held)
             if taken > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 # A sale and a write so close may have missed each other: where a channel does not compare, the write wiped the sale out.
 CROSSING = timedelta(seconds=10)  # two clocks' times are compared, one of them in whole seconds
@@ -89,8 +90,7 @@ def after_own_count(level: Level, lowered: int, unshipped: int = 0) -> Level:
     return Level(level.predicted - (lowered - known), level.unseen - known, held)
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(NamedTuple):
     """Stock of one variant at one location."""
 
     location_id: int
@@ -102,8 +102,7 @@ class Shelf:
         return self.on_hand - self.reserved
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(NamedTuple):
     """So many units held at a location."""
 
     location_id: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -158,6 +159,18 @@ def _dump(value: Any) -> str:
 def columns(rows: Sequence[Mapping[str, Any]], *names: str) -> list[list[Any]]:
     """The named columns of *rows* as arrays, for `unnest`."""
     return [[row[name] for row in rows] for name in names]
+
+
+def unless_usual(values: Sequence[Any], usual: Any) -> Sequence[Any]:
+    """*values*, or nothing where all are *usual*. Of arrays of unequal length `unnest` fills up the shorter ones with NULLs:
+    what is usual is not encoded and sent row by row, and a `coalesce` in the statement has it.
+    """
+    return values if values.count(usual) < len(values) else []
+
+
+def number_texts(values: Sequence[Decimal | None]) -> list[str | None]:
+    """Numbers for `text[]` cast to numeric one by one: the driver takes six times as long over a `Decimal`."""
+    return [None if value is None else str(value) for value in values]
 
 
 def json_texts(values: Sequence[Any]) -> list[str]:

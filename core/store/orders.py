@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.store.database import Connection, Row, columns, json_texts
+from core.store.database import Connection, Row, columns, json_texts, number_texts, unless_usual
 
 OrderKey = tuple[int, int, str]  # merchant, connection, channel order id
 
@@ -56,16 +56,17 @@ async def insert(tx: Connection, rows: Sequence[dict[str, Any]]) -> dict[OrderKe
         """INSERT INTO orders (merchant_id, connection_id, channel_order_id, order_number, placed_at, changed_at,
              fetched_at, stored_at, version, delivery_id, intake, channel_status, payment_status, fulfillment_status,
              cancelled_at, gone_at, currency, total, holds, flags, document_hash, document, ship_by)
-           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t, h::jsonb, string_to_array(fl, ','), dh,
-             doc, sb
+           SELECT m, c, o, n, p, ch, f, s, 1, d, i, cs, ps, fs, ca, g, cu, t::numeric, h::jsonb,
+             string_to_array(coalesce(fl, ''), ','), dh, doc, sb
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
              $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
-             $14::timestamptz[], $15::timestamptz[], $16::text[], $17::numeric[], $18::text[], $19::text[],
+             $14::timestamptz[], $15::timestamptz[], $16::text[], $17::text[], $18::text[], $19::text[],
              $20::bytea[], $21::bytea[], $22::timestamptz[])
              AS r (m, c, o, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, dh, doc, sb)
            ON CONFLICT (merchant_id, connection_id, channel_order_id) DO NOTHING
            RETURNING merchant_id, connection_id, channel_order_id, order_id""",
-        *columns(_written(rows), "merchant_id", "connection_id", "channel_order_id", *_STATE),
+        *columns(rows, "merchant_id", "connection_id", "channel_order_id"),
+        *_state_columns(rows),
     )
     if len(stored) < len(rows):
         raise Outrun
@@ -77,15 +78,17 @@ async def update(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     await tx.execute(
         """UPDATE orders AS u SET order_number = n, placed_at = p, changed_at = ch, fetched_at = f, stored_at = s,
              version = u.version + 1, delivery_id = d, intake = i, channel_status = cs, payment_status = ps,
-             fulfillment_status = fs, cancelled_at = ca, gone_at = g, currency = cu, total = t, holds = h::jsonb,
-             flags = string_to_array(fl, ','), document_hash = dh, document = doc, ship_by = sb
+             fulfillment_status = fs, cancelled_at = ca, gone_at = g, currency = cu, total = t::numeric,
+             holds = h::jsonb, flags = string_to_array(coalesce(fl, ''), ','), document_hash = dh, document = doc,
+             ship_by = sb
            FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[],
              $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[],
-             $13::timestamptz[], $14::timestamptz[], $15::text[], $16::numeric[], $17::text[], $18::text[],
+             $13::timestamptz[], $14::timestamptz[], $15::text[], $16::text[], $17::text[], $18::text[],
              $19::bytea[], $20::bytea[], $21::timestamptz[])
              AS r (m, oid, n, p, ch, f, s, d, i, cs, ps, fs, ca, g, cu, t, h, fl, dh, doc, sb)
            WHERE u.merchant_id = m AND u.order_id = oid""",
-        *columns(_written(rows), "merchant_id", "order_id", *_STATE),
+        *columns(rows, "merchant_id", "order_id"),
+        *_state_columns(rows),
     )
 
 
@@ -112,10 +115,14 @@ _STATE = [
 ]
 
 
-def _written(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {**row, "holds": text} for row, text in zip(rows, json_texts([r["holds"] for r in rows]), strict=True)
-    ]
+def _state_columns(rows: Sequence[dict[str, Any]]) -> list[Sequence[Any]]:
+    found: dict[str, Sequence[Any]] = dict(zip(_STATE, columns(rows, *_STATE), strict=True))
+    found["holds"] = json_texts(found["holds"])
+    found["total"] = number_texts(found["total"])
+    found["flags"] = unless_usual(found["flags"], "")
+    for name in ("fetched_at", "cancelled_at", "gone_at", "ship_by"):
+        found[name] = unless_usual(found[name], None)
+    return list(found.values())
 
 
 async def mark_gone(tx: Connection, rows: Sequence[tuple[int, int, int]], now: datetime) -> dict[int, int]:
@@ -216,9 +223,12 @@ _LINE = [
     "channel_location_id",
 ]
 _ADD_LINES = f"""INSERT INTO order_lines ({", ".join(_LINE)})
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
+  SELECT m, o, i, n, s, ci, t, li, v, coalesce(mv, true), q, coalesce(qc, 0), coalesce(qf, 0), coalesce(qr, 0), up::numeric,
+    tt::numeric, coalesce(np, true), mo, coalesce(lw, 0), coalesce(us, 0), cl
+  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
     $8::bigint[], $9::bigint[], $10::boolean[], $11::int[], $12::int[], $13::int[], $14::int[],
-    $15::numeric[], $16::numeric[], $17::boolean[], $18::jsonb[], $19::int[], $20::int[], $21::text[])"""
+    $15::text[], $16::text[], $17::boolean[], $18::jsonb[], $19::int[], $20::int[], $21::text[])
+    AS r (m, o, i, n, s, ci, t, li, v, mv, q, qc, qf, qr, up, tt, np, mo, lw, us, cl)"""
 _PUT_LINES = f"""{_ADD_LINES}
   ON CONFLICT (merchant_id, order_id, line_id)
   DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _LINE[3:])}"""
@@ -226,12 +236,25 @@ _PUT_LINES = f"""{_ADD_LINES}
 
 async def add_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Store the lines of orders that have none yet, which costs a quarter less than looking for each."""
-    await tx.execute(_ADD_LINES, *columns(rows, *_LINE))
+    await tx.execute(_ADD_LINES, *_line_columns(rows))
 
 
 async def put_lines(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Store lines; a line that is there is replaced."""
-    await tx.execute(_PUT_LINES, *columns(rows, *_LINE))
+    await tx.execute(_PUT_LINES, *_line_columns(rows))
+
+
+def _line_columns(rows: Sequence[dict[str, Any]]) -> list[Sequence[Any]]:
+    found: dict[str, Sequence[Any]] = dict(zip(_LINE, columns(rows, *_LINE), strict=True))
+    for name in ("unit_price", "total"):
+        found[name] = number_texts(found[name])
+    for name in ("quantity_cancelled", "quantity_fulfilled", "quantity_returned", "lowered", "unshipped"):
+        found[name] = unless_usual(found[name], 0)
+    for name in ("moves_stock", "needs_parcel"):
+        found[name] = unless_usual(found[name], True)
+    for name in ("listing_id", "made_of", "channel_location_id"):
+        found[name] = unless_usual(found[name], None)
+    return list(found.values())
 
 
 async def drop_lines(tx: Connection, rows: Sequence[tuple[int, int, str]]) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from core.store.database import Connection, Row, columns, declare
+from core.store.database import Connection, Row, columns, declare, unless_usual
 from core.store.policies import ELSEWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One change of a balance. *op_key* makes the same operation one entry, however often it is tried.
 
     *reason* is one of `core.rules.movements.Reason`, *cause* what made it, *actor* who did it. It counts from
@@ -81,8 +79,8 @@ async def post(tx: Connection, entries: Sequence[Entry], now: datetime) -> None:
              INSERT INTO stock_ledger (merchant_id, op_key, variant_id, location_id, on_hand_delta, reserved_delta,
                quarantined_delta, incoming_delta, reason, cause, actor, occurred_at, order_id, recorded_at)
              -- Of arrays of unequal length the shorter ones end in NULLs: what is usual is not sent.
-             SELECT m, k, v, l, oh, rs, coalesce(qu, 0), coalesce(inc, 0), r, c, coalesce(a, 'hub'), coalesce(t, $14),
-               o, $14
+             SELECT m, k, v, l, coalesce(oh, 0), rs, coalesce(qu, 0), coalesce(inc, 0), r, c, coalesce(a, 'hub'),
+               coalesce(t, $14), o, $14
              FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::int[],
                $8::int[], $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::bigint[])
                AS e (m, k, v, l, oh, rs, qu, inc, r, c, a, t, o)
@@ -111,21 +109,17 @@ async def post(tx: Connection, entries: Sequence[Entry], now: datetime) -> None:
         [e.op_key for e in entries],
         [e.variant_id for e in entries],
         [e.location_id for e in entries],
-        [e.on_hand_delta for e in entries],
+        unless_usual([e.on_hand_delta for e in entries], 0),
         [e.reserved_delta for e in entries],
-        _unless_usual([e.quarantined_delta for e in entries], 0),
-        _unless_usual([e.incoming_delta for e in entries], 0),
+        unless_usual([e.quarantined_delta for e in entries], 0),
+        unless_usual([e.incoming_delta for e in entries], 0),
         [e.reason for e in entries],
         [e.cause for e in entries],
-        _unless_usual([e.actor for e in entries], "hub"),
-        _unless_usual([e.occurred_at for e in entries], None),
-        _unless_usual([e.order_id for e in entries], None),
+        unless_usual([e.actor for e in entries], "hub"),
+        unless_usual([e.occurred_at for e in entries], None),
+        unless_usual([e.order_id for e in entries], None),
         now,
     )
-
-
-def _unless_usual(values: list[Any], usual: Any) -> list[Any]:
-    return values if values.count(usual) < len(values) else []
 
 
 async def transaction_id(tx: Connection) -> str:
@@ -135,12 +129,14 @@ async def transaction_id(tx: Connection) -> str:
 
 _RESERVATION = ("merchant_id", "order_id", "line_id", "location_id", "variant_id", "held", "shipped")
 _ADD_RESERVATIONS = f"""INSERT INTO reservations ({", ".join(_RESERVATION)})
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::int[], $7::int[])"""
+  SELECT m, o, i, l, v, h, coalesce(s, 0)
+  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::int[], $7::int[])
+    AS r (m, o, i, l, v, h, s)"""
 
 
 async def add_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Store the reservations of orders that have none yet."""
-    await tx.execute(_ADD_RESERVATIONS, *columns(rows, *_RESERVATION))
+    await tx.execute(_ADD_RESERVATIONS, *_reservation_columns(rows))
 
 
 async def put_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -148,8 +144,13 @@ async def put_reservations(tx: Connection, rows: Sequence[dict[str, Any]]) -> No
     await tx.execute(
         f"""{_ADD_RESERVATIONS} ON CONFLICT (merchant_id, order_id, line_id, variant_id, location_id)
            DO UPDATE SET held = excluded.held, shipped = excluded.shipped""",
-        *columns(rows, *_RESERVATION),
+        *_reservation_columns(rows),
     )
+
+
+def _reservation_columns(rows: Sequence[dict[str, Any]]) -> list[Sequence[Any]]:
+    *usual, shipped = columns(rows, *_RESERVATION)
+    return [*usual, unless_usual(shipped, 0)]
 
 
 async def put_shortages(tx: Connection, rows: Sequence[dict[str, Any]], now: datetime) -> None:

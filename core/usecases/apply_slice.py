@@ -167,10 +167,11 @@ def _row(state: Incoming, now: datetime) -> dict[str, Any]:
 
 def _want(state: Incoming) -> Want:
     account, known = state.item.account, state.stored
+    rule = account.count_rule
     placed_at = state.order.placed_at or state.item.received_at
     # When it was placed, where it is new and placing it is what counts; else some time since we last heard of it.
     lately = (known.changed_at if known else placed_at, state.changed_at)
-    at_once = known is None and account.count_rule.at is Lowers.ORDER
+    at_once = known is None and rule.at is Lowers.ORDER
     return Want(
         merchant_id=state.key[0],
         connection_id=state.key[1],
@@ -184,7 +185,7 @@ def _want(state: Incoming) -> Want:
         never_stock=account.never_stock,
         holds=tuple(state.holds),
         told=state.told,
-        rule=account.count_rule,
+        rule=rule,
         happened=(placed_at, placed_at) if at_once else lately,
         in_counts=before_count(state.order.placed_at, account.linked.stock_since),
     )

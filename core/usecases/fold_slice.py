@@ -70,12 +70,11 @@ class Folded:
 async def fold_slice(tx: Connection, items: Sequence[Item]) -> Folded:
     """Lock the orders of *items* and fold what is said about them; what is known to have left counts too."""
     folded = Folded()
-    keys = [_key(item) for item in items if _key(item)]
+    keys = [_key(item) for item in items]
     stored = await orders.lock(tx, [key for key in keys if key])
     states: dict[OrderKey, Incoming] = {}
     gone: dict[OrderKey, tuple[Item, StoredOrder]] = {}
-    for item in items:
-        key = _key(item)
+    for item, key in zip(items, keys, strict=True):
         if key is None:
             continue
         known = stored.get(key)

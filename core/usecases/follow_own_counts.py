@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.rules.own_count import still_counts
 from core.rules.stock import CROSSING, LONGEST_CALL
@@ -17,8 +17,7 @@ from core.usecases.order_lines import LineKey, Want, WantedLine
 LevelKey = tuple[int, int, int, str]  # merchant, connection, listing, channel location
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What one order line did to its channel's number of a listing: by how much it *lowered* it (below zero: raised),
     and how many more *unshipped* units it includes. *sold* is how many more units were ordered. *location* is the
     channel's, where it said so.
@@ -49,8 +48,10 @@ def changes_of(
     lines: Sequence[WantedLine], before: dict[LineKey, Row], wants: Sequence[Want]
 ) -> tuple[list[Change], list[Dropped]]:
     """What happened to the channels' own counts since *before*, and the stored lines that are gone."""
-    changes = [change for line in lines for change in _of_line(line, before.get(line.key))]
-    named = {line.key for line in lines}
+    changes = [
+        change for line in lines for change in _of_line(line, before.get(line.key) if before else None)
+    ]
+    named = {line.key for line in lines} if before else set()
     dropped = []
     by_order = {want.order_id: want for want in wants}
     for key, row in before.items():

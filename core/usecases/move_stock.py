@@ -31,6 +31,7 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
     )
     lines = await resolve_lines(tx, wants, before)
     held = await _held(tx, known) if known else {}
+    stored = set(held)
     for line in lines:
         if line.variant_id is not None:
             line.stocks = tuple(
@@ -42,7 +43,7 @@ async def move_stock(tx: Connection, wants: Sequence[Want], now: datetime) -> bo
     for line in lines:
         if line.stocks:
             _settle(shelves, line, preferred[line.want.connection_id])
-    let_go = _let_go(wants, lines, held, shelves, preferred)
+    let_go = _let_go(wants, lines, {key: held[key] for key in held if key in stored}, shelves, preferred)
     touched = {(move.merchant_id, move.variant_id) for move in shelves.moves}
     changes, dropped = changes_of(lines, before, wants)
     touched |= {
@@ -124,6 +125,8 @@ def _let_go(
     preferred: dict[int, list[int]],
 ) -> list[LineStock]:
     """Lines that are no longer in their order, or whose order is gone, hold nothing and miss nothing."""
+    if not held:
+        return []
     named = {(stock.order_id, stock.line_id, stock.variant_id) for line in lines for stock in line.stocks}
     connection = {want.order_id: want.connection_id for want in wants}
     let_go = [line for key, line in held.items() if key not in named]

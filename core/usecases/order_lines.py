@@ -55,7 +55,7 @@ class Want:
 
 @dataclass(slots=True)
 class WantedLine:
-    """One order line with what it is in our catalogue.
+    """One order line with what it is in our catalogue. *sku* is the line's as SKUs are matched.
 
     *made_of* is component -> units in one where the variant is a kit. *stocks* is what the line has of its variant and,
     after it, of each component; () where the variant is not known.
@@ -64,6 +64,7 @@ class WantedLine:
     want: Want
     position: int
     line: OrderLine
+    sku: str | None
     listing_id: int | None = None
     variant_id: int | None = None
     made_of: dict[int, int] = field(default_factory=dict)
@@ -84,20 +85,24 @@ async def resolve_lines(
 ) -> list[WantedLine]:
     """The lines of *wants*; a line keeps the variant it had *before*, and what that was made of."""
     lines = [
-        WantedLine(want=want, position=position, line=line)
+        WantedLine(want, position, line, tidy_sku(line.sku) or None if line.sku else None)
         for want in wants
         if want.order is not None
         for position, line in enumerate(want.order.lines)
     ]
     found = await listings.resolve(
         tx,
-        [(x.want.merchant_id, x.want.connection_id, x.line.channel_item_id, _sku(x)) for x in lines],
+        [(x.want.merchant_id, x.want.connection_id, x.line.channel_item_id, x.sku) for x in lines],
     )
     parts = await _parts(tx, lines, found)
-    said = {line.key: line.line for line in lines}
-    said |= {(w.order_id, line.line_id): line for w in wants if w.told for line in w.told.lines}
+    said = {
+        (want.order_id, line.line_id): line
+        for want in wants
+        if want.told is not None and want.told is not want.order
+        for line in want.told.lines
+    }
     for line, row in zip(lines, found, strict=True):
-        known = before.get((line.want.order_id, line.line.line_id))
+        known = before.get(line.key) if before else None
         line.listing_id, line.units = row["listing_id"], row["units"]
         # A line keeps the variant it was reserved under, whatever the catalogue says today.
         if known and known["variant_id"]:
@@ -107,7 +112,7 @@ async def resolve_lines(
             line.variant_id, line.made_of = row["variant_id"], flatten(row["variant_id"], parts)
         order = line.want.told or line.want.order
         if order is not None and row["tracked"] is not False:
-            line.own = own_count(said[line.key], order, line.want.rule)
+            line.own = own_count(said.get(line.key, line.line), order, line.want.rule)
         line.moves = (
             moves_stock(line.line, never=line.want.never_stock)
             and row["tracked"] is not False
@@ -134,10 +139,6 @@ def _lists_its_components(line: WantedLine) -> bool:
     """Whether the channel has taken this kit apart: what is in it are lines of their own, and reserved as such."""
     order = line.want.order
     return order is not None and any(other.bundle_line_id == line.line.line_id for other in order.lines)
-
-
-def _sku(line: WantedLine) -> str | None:
-    return tidy_sku(line.line.sku) or None if line.line.sku else None
 
 
 def hold(line: WantedLine, code: str, name: str, message: str) -> dict[str, str]:
@@ -168,11 +169,12 @@ async def write_lines(
         await orders.add_lines(tx, new)
     if known := [_row(line) for line in lines if line.want.known]:
         await orders.put_lines(tx, known)
-    named = {line.key for line in lines}
-    whole = {want.order_id: want.merchant_id for want in wants if want.order is not None}
-    dropped = [(whole[key[0]], *key) for key in before if key[0] in whole and key not in named]
-    if dropped:
-        await orders.drop_lines(tx, dropped)
+    if before:
+        named = {line.key for line in lines}
+        whole = {want.order_id: want.merchant_id for want in wants if want.order is not None}
+        dropped = [(whole[key[0]], *key) for key in before if key[0] in whole and key not in named]
+        if dropped:
+            await orders.drop_lines(tx, dropped)
     holds: dict[int, list[dict[str, str]]] = {want.order_id: list(want.holds) for want in wants}
     for line in lines:
         holds[line.want.order_id] += [found for found in (line.hold, line.proposed) if found]
@@ -187,7 +189,7 @@ def _row(line: WantedLine) -> dict[str, Any]:
         "order_id": line.want.order_id,
         "line_id": line.line.line_id,
         "position": line.position,
-        "sku": _sku(line),
+        "sku": line.sku,
         "channel_item_id": line.line.channel_item_id,
         "title": line.line.title[:500],
         "listing_id": line.listing_id,

@@ -26,22 +26,27 @@ async def tell_short(
     now: datetime,
 ) -> None:
     """Open, change and close shortages, with their cause; an order that is short may not ship."""
-    short = [(line, part) for line in lines for part in line.stocks if _tells(part, was_short)]
+    concerned = [line for line in lines if any(part.short or _tells(part, was_short) for part in line.stocks)]
+    if not concerned and not let_go:
+        return
+    short = [(line, part) for line in concerned for part in line.stocks if _tells(part, was_short)]
     missed = [part for _, part in short if part.missed]
     pushing = await connections.pushing(tx) if missed else set()
     rivals: dict[tuple[int, int], list[Competitor]] = defaultdict(list)
     for merchant_id in sorted({part.merchant_id for part in missed}):
-        variants = sorted({part.variant_id for part in missed if part.merchant_id == merchant_id})
-        for row in await stock.competing_sales(tx, merchant_id, variants):
+        gone = sorted({part.variant_id for part in missed if part.merchant_id == merchant_id})
+        for row in await stock.competing_sales(tx, merchant_id, gone):
             rivals[merchant_id, row["variant_id"]].append(
                 Competitor(
                     row["connection_id"], row["channel_order_id"], row["placed_at"], row["received_at"]
                 )
             )
     in_slice: dict[tuple[int, int], list[Competitor]] = defaultdict(list)
+    variants = {(part.merchant_id, part.variant_id) for _, part in short}
     for line in lines:
         for part in line.stocks:
-            if line.want.order is not None and part.held_total:
+            wanted = (part.merchant_id, part.variant_id) in variants
+            if wanted and line.want.order is not None and part.held_total:
                 in_slice[part.merchant_id, part.variant_id].append(
                     Competitor(
                         line.want.connection_id,
@@ -50,13 +55,13 @@ async def tell_short(
                         line.want.received_at,
                     )
                 )
-    for line in lines:
+    for line in concerned:
         # A new state of an order is written without our own holds: one that is still short gets its hold again.
         missing = sum(part.short for part in line.stocks)
         if missing:
             name = line.line.sku or line.line.title
             line.hold = short_hold(line.position, missing, name, kit=bool(line.made_of))
-    ahead = await _sold_ahead(tx, lines, shown)
+    ahead = await _sold_ahead(tx, concerned, shown)
     rows = [
         _short(part, 0, because="the order does not want them any more")
         for part in let_go
@@ -88,7 +93,7 @@ async def tell_short(
         )
     if rows:
         await record_shortages(tx, rows, now)
-    await _propose_again(tx, lines)  # after that: an incident that ends takes its proposal along
+    await _propose_again(tx, concerned)  # after that: an incident that ends takes its proposal along
 
 
 async def _sold_ahead(tx: Connection, lines: Sequence[WantedLine], shown: dict[int, Row]) -> set[int]:
