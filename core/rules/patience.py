@@ -6,13 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-BACKLOG = (
-    50  # deliveries of a merchant that wait to be applied: with fewer of them nothing waits to be levelled
-)
+BACKLOG = 50  # deliveries of a merchant that wait to be applied: with fewer, nothing waits to be levelled
 LONGEST = timedelta(seconds=2)
-EACH = timedelta(
-    milliseconds=5
-)  # for each unit left: longer than that would take to sell it, at up to 200 a second
+EACH = timedelta(milliseconds=5)  # for each unit left: so long it takes to sell one at 200 a second
 
 
 @dataclass(frozen=True, slots=True)
