@@ -1,4 +1,6 @@
-"""Connections to PostgreSQL and the one kind of transaction there is: one that declares its merchants."""
+"""Connections to PostgreSQL and the one kind of transaction there is: one that declares its merchants. What is outside one
+is a single function of the schema that does so itself (`Database.session`).
+"""
 
 from __future__ import annotations
 

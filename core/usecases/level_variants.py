@@ -175,7 +175,7 @@ class _Rules:
 
     def merged(self, about: Sequence[Said]) -> ListingRule:
         """One rule of those *about* a level; the very same one for all levels that the same are about."""
-        which = tuple(id(one) for one in about)
+        which = tuple(id(one) for one in about)  # they live as long as we do, so nothing else has their ids
         if which not in self._merged:
             self._merged[which] = merge(one.rule for one in about)
         return self._merged[which]
