@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from core import metrics
 from core.hub import Hub
@@ -43,11 +43,13 @@ log = get_log("jobs")
 
 
 async def _drain(hub: Hub) -> bool:
-    if (claimed := (await drain(hub)).claimed) < SLICE:
-        return claimed > 0
-    # A backlog: one lane reads its slice while the other's statements run.
-    lanes = await asyncio.gather(drain(hub, suspects=False), drain(hub, suspects=False))
-    return any(lane.claimed for lane in lanes)
+    return (await drain(hub)).claimed > 0
+
+
+async def _drain_backlog(hub: Hub) -> bool:
+    """One slice in a lane beside others: only while slices are full, and of what was never tried before."""
+    done = await drain(hub, suspects=False)
+    return done.claimed == SLICE and done.fresh > 0
 
 
 async def _relevel(hub: Hub) -> bool:
@@ -120,6 +122,10 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
     "sweep": sweep,
 }
 
+# Of these as many steps are under way at once as are named here while there is more than one step's work: one reads
+# its slice while the statements of another run.
+LANES: dict[str, tuple[Callable[[Hub], Awaitable[bool]], ...]] = {"drain": (_drain_backlog,) * 2}
+
 
 class Worker:
     """Does work when rung and looks for it by itself in between. One spell of a kind at a time.
@@ -154,10 +160,9 @@ class Worker:
             self._next.remove(kind)
         begun, worked, outcome = time.monotonic(), False, "failed"
         try:
-            while time.monotonic() < begun + SPELL_S and not self._stopped.is_set():
-                if not await KINDS[kind](self._hub):
-                    break
+            while await self._step(KINDS[kind], begun):
                 worked = True
+                await self._side_by_side(LANES.get(kind, ()), begun)
             outcome = "done"
         except RETRYABLE:
             outcome = "broken_off"
@@ -167,6 +172,20 @@ class Worker:
             if worked or outcome != "done":
                 metrics.SPELLS.labels(kind, outcome).inc()
                 metrics.SPELL_SECONDS.labels(kind).observe(time.monotonic() - begun)
+
+    async def _step(self, work: Callable[[Hub], Awaitable[bool]], begun: float) -> bool:
+        """Do one step of *work* in a spell that has *begun*, unless that is over; says whether there may be more."""
+        over = time.monotonic() >= begun + SPELL_S or self._stopped.is_set()
+        return not over and await work(self._hub)
+
+    async def _side_by_side(self, lanes: Sequence[Callable[[Hub], Awaitable[bool]]], begun: float) -> None:
+        async def lane(work: Callable[[Hub], Awaitable[bool]]) -> None:
+            while await self._step(work, begun):
+                pass
+
+        ended = await asyncio.gather(*map(lane, lanes), return_exceptions=True)
+        for error in filter(None, ended):
+            raise error
 
     async def look(self) -> None:
         """One round over all kinds; says once when the database is away and once when it is back."""

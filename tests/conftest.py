@@ -157,8 +157,8 @@ def settings_for(admin_url: str, *, role: str = "fairway_worker", **changes: obj
         "redis_url": None,
         "inbound": KEYS,
         "outbound": KEYS,
-        "lease_s": 1.0,
-        "call_deadline_s": 0.5,
+        "lease_s": 20.0,  # as shipped: on a busy machine a second is too little for a conversation with a shop
+        "call_deadline_s": 9.0,
         "allow_private_hosts": True,
         "port": 0,
     }

@@ -55,6 +55,11 @@ BENCHES = (
         "The same with two web and two worker processes.",
     ),
     Bench("sustain", ("sustain",), "The same at 1,500 orders a second for ten minutes."),
+    Bench(
+        "flat",
+        ("sustain", "--rate", "200", "--minutes", "30"),
+        "Memory over half an hour of a steady load.",
+    ),
     Bench("drain", ("drain",), "Stored deliveries that become orders, nothing else running."),
     Bench("stock", ("stock",), "Reserving stock, beside one UPDATE per order."),
     Bench("growth", ("growth",), "What an order costs once many are stored."),

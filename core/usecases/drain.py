@@ -45,9 +45,10 @@ log = get_log("drain")
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain did; *applied* counts by outcome."""
+    """What one drain did; *applied* counts by outcome. Of the *claimed* deliveries the *fresh* were never tried before."""
 
     claimed: int = 0
+    fresh: int = 0
     applied: Applied = field(default_factory=Applied)
     failed: int = 0
 
@@ -73,7 +74,7 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
         if claimed:
             await reach("drain.claiming")
     hub.owed.difference_update(owed)
-    done = Drained(claimed=len(claimed))
+    done = Drained(claimed=len(claimed), fresh=len(fresh))
     if not claimed:
         return done
     await reach("drain.claimed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -55,6 +56,7 @@ def disarmed() -> Iterator[None]:
 async def test_a_worker_that_comes_to_itself_after_its_lease_says_nothing_any_more(
     rig: Rig, shop: Shop
 ) -> None:
+    rig.hub.settings = replace(rig.hub.settings, lease_s=1.0, call_deadline_s=0.5)
     await rig.deliver(rig.order(1, (MUG, 2)), connection=rig.second)
     await rig.drain()
     await relevel(rig.hub)

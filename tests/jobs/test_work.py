@@ -1,0 +1,88 @@
+"""A worker's spells: what goes on side by side, and what is said when a part of it breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from core.hub import Hub
+from jobs import work
+from jobs.work import Worker
+
+NO_HUB = cast("Hub", None)
+
+
+@pytest.fixture
+def backlog(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Gives a worker whose drains are the steps named here: the first alone, the lanes beside each other after it."""
+
+    def make(*lanes: Any) -> Worker:
+        first = iter([True])
+
+        async def alone(_hub: Hub) -> bool:
+            return next(first, False)
+
+        monkeypatch.setitem(work.KINDS, "drain", alone)
+        monkeypatch.setitem(work.LANES, "drain", lanes)
+        return Worker(NO_HUB)
+
+    return make
+
+
+async def test_no_lane_waits_for_the_step_of_another(backlog: Any) -> None:
+    others_steps = asyncio.Semaphore(0)
+
+    async def long(_hub: Hub) -> bool:
+        for _ in range(3):  # as many as the other one does meanwhile
+            await others_steps.acquire()
+        return False
+
+    steps = iter([True, True, False])
+
+    async def short(_hub: Hub) -> bool:
+        others_steps.release()
+        return next(steps)
+
+    async with asyncio.timeout(5):
+        await backlog(long, short).spell("drain")
+
+    assert next(steps, None) is None
+
+
+async def test_what_breaks_in_one_lane_is_said_once_the_others_have_ended(backlog: Any) -> None:
+    broke, ended = asyncio.Event(), []
+
+    async def breaks(_hub: Hub) -> bool:
+        broke.set()
+        raise ConnectionResetError("gone")
+
+    async def goes_on(_hub: Hub) -> bool:
+        await broke.wait()
+        ended.append(1)
+        return False
+
+    worker = backlog(breaks, goes_on)
+    with pytest.raises(ConnectionResetError, match="gone"):
+        await worker.spell("drain")
+
+    assert ended
+
+
+async def test_lanes_begin_no_step_once_the_worker_stops(
+    monkeypatch: pytest.MonkeyPatch, backlog: Any
+) -> None:
+    backlog()
+    stopped, begun = asyncio.Event(), []
+
+    async def step(_hub: Hub) -> bool:
+        begun.append(1)
+        stopped.set()
+        return True
+
+    monkeypatch.setitem(work.LANES, "drain", (step, step))
+
+    await Worker(NO_HUB, stopped).spell("drain")
+
+    assert begun == [1]
