@@ -96,7 +96,7 @@ class Database:
             unsafe = await tx.fetchval(
                 """SELECT rolsuper OR rolbypassrls OR EXISTS (
                      SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                     WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relowner = r.oid)
+                     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relowner = r.oid)
                    FROM pg_roles r WHERE rolname = current_user"""
             )
         if unsafe:

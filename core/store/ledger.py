@@ -12,8 +12,12 @@ Shelf = tuple[int, int]  # variant, location
 
 
 async def lock_operation(tx: Connection, merchant_id: int, op_key: str) -> None:
-    """Let nobody else book the same operation before this transaction ends."""
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($2, $1))", merchant_id, op_key)
+    """Let nobody else book the same operation before this transaction ends.
+
+    A key that another transaction has written is waited for, also where it has deleted it again.
+    """
+    await tx.execute("INSERT INTO operations (merchant_id, op_key) VALUES ($1, $2)", merchant_id, op_key)
+    await tx.execute("DELETE FROM operations WHERE merchant_id = $1 AND op_key = $2", merchant_id, op_key)
 
 
 async def booked_at(tx: Connection, merchant_id: int, op_keys: Sequence[str]) -> datetime | None:

@@ -355,6 +355,12 @@ CREATE TABLE stock_ledger (              -- insert-only: every change with its r
 );
 CREATE INDEX stock_ledger_variant ON stock_ledger (merchant_id, variant_id, location_id, occurred_at);
 
+CREATE TABLE operations (                -- what is being booked now: gone again before its transaction ends, so none is ever seen
+  merchant_id    bigint NOT NULL,
+  op_key         text NOT NULL,
+  PRIMARY KEY (merchant_id, op_key)
+);
+
 CREATE TABLE reservations (
   merchant_id  bigint NOT NULL,
   order_id     bigint NOT NULL,
@@ -917,7 +923,7 @@ BEGIN
       'intake_counts', 'fulfillments', 'fulfillment_lines', 'parcels', 'fulfillment_parcels', 'scans', 'outbox',
       'effect_attempts', 'budgets', 'circuits', 'run_lines', 'kit_components', 'stock_policies', 'stock_incidents',
       'incident_lines', 'incident_events', 'listing_rules', 'waves', 'lags', 'velocities', 'measured_until',
-      'measured_buffers', 'reconciles', 'drifts', 'drift_policies', 'certificates', 'pulls'] LOOP
+      'measured_buffers', 'reconciles', 'drifts', 'drift_policies', 'certificates', 'pulls', 'operations'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY declared ON %I USING (merchant_id = ANY ((SELECT declared_merchants())::bigint[]))', name);

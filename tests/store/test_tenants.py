@@ -104,6 +104,7 @@ INSERT INTO lags VALUES ({m}, {m}, 'news', now(), 3, 1);
 INSERT INTO velocities VALUES ({m}, {m}, {m}, '1 hour', now(), now(), 1, 1, 1);
 INSERT INTO measured_until VALUES ({m}, 0, now());
 INSERT INTO measured_buffers VALUES ({m}, {m}, 1, 0.1, now());
+INSERT INTO operations VALUES ({m}, 'op');
 """
 
 

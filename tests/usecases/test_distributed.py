@@ -97,10 +97,8 @@ async def test_every_unique_key_holds_within_a_merchant_but_for_what_names_one(r
 
 
 @pytest.mark.parametrize("folder", ["core/store", "core/usecases", "jobs", "webhooks"])
-def test_nothing_listens_or_notifies_and_only_two_places_take_advisory_locks(folder: str) -> None:
-    """A cluster of several PostgreSQLs has them on one machine only. Migrations run alone; a person's booking waits for
-    itself, typed twice, and for nothing that serves.
-    """
+def test_nothing_listens_or_notifies_and_only_migrations_take_an_advisory_lock(folder: str) -> None:
+    """A cluster of several PostgreSQLs has them on one machine only; migrations run alone."""
     spoken = re.compile(r"\bpg_(try_)?advisory|\bpg_notify|\bNOTIFY\s|\bUNLISTEN\b|\"LISTEN\s|add_listener")
     found = [
         str(path.relative_to(ROOT))
@@ -108,7 +106,7 @@ def test_nothing_listens_or_notifies_and_only_two_places_take_advisory_locks(fol
         if spoken.search(path.read_text("utf-8"))
     ]
 
-    assert set(found) <= {"core/store/migrate.py", "core/store/ledger.py"}
+    assert set(found) <= {"core/store/migrate.py"}
 
 
 async def test_a_slice_that_could_not_be_serialized_is_applied_again(

@@ -11,10 +11,10 @@ from usecase_rig import MUG, TEA, Rig
 
 from core.errors import UsageProblem
 from core.rules.locations import Master
-from core.rules.movements import Reason
+from core.rules.movements import Delta, Reason
 from core.store import locations as places
 from core.usecases.adjust_stock import adjust_stock
-from core.usecases.book_units import Asked, Booked
+from core.usecases.book_units import Asked, Booked, desk_of, sit_down
 from core.usecases.expect_stock import expect_stock
 from core.usecases.quarantine_stock import quarantine_stock
 from core.usecases.receive_stock import receive_stock
@@ -201,6 +201,37 @@ async def test_the_same_operation_is_booked_once_however_often_it_is_told(rig: R
     assert await rig.stock() == (5, 0)
     assert again.repeated_at == rig.clock()
     assert again.changes == []
+
+
+async def test_two_who_book_the_same_at_once_wait_for_each_other_and_two_operations_do_not(rig: Rig) -> None:
+    """The first is held just before it commits, when all of it is written."""
+    stands, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def halfway() -> Booked:
+        async with desk_of(
+            rig.hub, rig.merchant_id, op_key="note 12", cause="c", dry_run=False, **WHO
+        ) as desk:
+            await sit_down(desk, [TEA], creates=True)
+            desk.move(Asked(TEA, 5), desk.default, Delta(on_hand=5), Reason.RECEIVE)
+            stands.set()
+            await goes_on.wait()
+        return desk.booked
+
+    first = asyncio.create_task(halfway())
+    await stands.wait()
+    second = asyncio.create_task(receive(rig, 5, "note 12"))  # of another variant: no other row is in its way
+    await receive(rig, 7, "note 13")
+    waiting = """SELECT EXISTS (SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock')"""
+    while not (await rig.admin.fetchval(waiting) or second.done()):
+        await asyncio.sleep(0.01)
+    assert await rig.stock() == (7, 0)
+    goes_on.set()
+
+    assert (await first).repeated_at is None
+    assert (await second).repeated_at == rig.clock()
+    assert (await rig.stock(), await rig.stock(TEA)) == ((7, 0), (5, 0))
+    assert await rig.admin.fetchval("SELECT count(*) FROM operations") == 0
 
 
 async def test_an_adjustment_needs_a_reason_and_somebody_who_makes_it(rig: Rig) -> None:
