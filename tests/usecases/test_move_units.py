@@ -225,9 +225,10 @@ async def test_two_who_book_the_same_at_once_wait_for_each_other_and_two_operati
       WHERE datname = current_database() AND wait_event_type = 'Lock')"""
     while not (await rig.admin.fetchval(waiting) or second.done()):
         await asyncio.sleep(0.01)
-    assert await rig.stock() == (7, 0)
+    meanwhile = await rig.stock()
     goes_on.set()
 
+    assert meanwhile == (7, 0)
     assert (await first).repeated_at is None
     assert (await second).repeated_at == rig.clock()
     assert (await rig.stock(), await rig.stock(TEA)) == ((7, 0), (5, 0))
