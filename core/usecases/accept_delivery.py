@@ -27,7 +27,7 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024  # of their sealed bodies
 PATIENCE_S = 1.5  # wait for a lane, or for a database session; then the sender is asked to come again
 COMMIT_S = 3.0  # from then on to the end of the commit: senders give up after 5 s
 RING_S = 0.05  # what the bell may take
-PAUSE_S = 0.01  # between two rings
+PAUSE_S = 0.05  # between two rings: each costs as much as two deliveries, and a worker that is at it needs none
 
 log = get_log("intake")
 
@@ -172,15 +172,15 @@ class Intake:
             self._shedding = self._loop.call_at(self._queue[0].since + PATIENCE_S, self._shed)
 
     def _count(self, batch: list[_Waiting], new: Counter[int]) -> None:
+        fresh = new.total()
+        metrics.ACCEPTED.inc(fresh)
+        metrics.AGAIN.inc(sum(len(entry.waiters) for entry in batch) - fresh)
+        asked, at = Counter[int](), batch[0].item.received_at
         for entry in batch:
-            fresh = new[entry.item.merchant_id] > 0
-            new[entry.item.merchant_id] -= fresh
-            again = len(entry.waiters) - fresh
-            metrics.ACCEPTED.inc(int(fresh))
-            metrics.AGAIN.inc(again)
-            self.counts.add(
-                entry.item.merchant_id, entry.item.received_at, accepted=int(fresh), duplicate=again
-            )
+            asked[entry.item.merchant_id] += len(entry.waiters)
+        for merchant_id, count in asked.items():
+            accepted = new[merchant_id]
+            self.counts.add(merchant_id, at, accepted=accepted, duplicate=count - accepted)
 
     def _wake(self) -> None:
         """Ring once more after the ring that is on its way, so that the last commit is always announced."""
