@@ -27,7 +27,9 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024  # of their sealed bodies
 PATIENCE_S = 1.5  # wait for a lane, or for a database session; then the sender is asked to come again
 COMMIT_S = 3.0  # from then on to the end of the commit: senders give up after 5 s
 RING_S = 0.05  # what the bell may take
-PAUSE_S = 0.05  # between two rings: each costs as much as two deliveries, and a worker that is at it needs none
+PAUSE_S = (
+    0.05  # between two rings: each costs as much as two deliveries, and a worker that is at it needs none
+)
 
 log = get_log("intake")
 
