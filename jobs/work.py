@@ -47,9 +47,10 @@ async def _drain(hub: Hub) -> bool:
 
 
 async def _drain_backlog(hub: Hub) -> bool:
-    """One slice in a lane beside others: only while slices are full, and of what was never tried before."""
-    done = await drain(hub, suspects=False)
-    return done.claimed == SLICE and done.fresh > 0
+    """One slice in a lane beside others. The last one where less than a full slice was fresh: what was tried before has
+    its turn alone, and may be all that a killed worker had in hand.
+    """
+    return (await drain(hub, suspects=False)).fresh == SLICE
 
 
 async def _relevel(hub: Hub) -> bool:
@@ -122,8 +123,7 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
     "sweep": sweep,
 }
 
-# Of these as many steps are under way at once as are named here while there is more than one step's work: one reads
-# its slice while the statements of another run.
+# What follows a first step that had work, side by side: one lane reads its slice while the statements of another run.
 LANES: dict[str, tuple[Callable[[Hub], Awaitable[bool]], ...]] = {"drain": (_drain_backlog,) * 2}
 
 
@@ -184,8 +184,11 @@ class Worker:
                 pass
 
         ended = await asyncio.gather(*map(lane, lanes), return_exceptions=True)
-        for error in filter(None, ended):
-            raise error
+        errors = [error for error in ended if error]
+        for error in errors[1:]:
+            log.error("another lane failed as well", exc_info=error)
+        if errors:
+            raise errors[0]
 
     async def look(self) -> None:
         """One round over all kinds; says once when the database is away and once when it is back."""

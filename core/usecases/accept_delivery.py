@@ -27,9 +27,8 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024  # of their sealed bodies
 PATIENCE_S = 1.5  # wait for a lane, or for a database session; then the sender is asked to come again
 COMMIT_S = 3.0  # from then on to the end of the commit: senders give up after 5 s
 RING_S = 0.05  # what the bell may take
-PAUSE_S = (
-    0.05  # between two rings: each costs as much as two deliveries, and a worker that is at it needs none
-)
+# Between two rings: each costs as much as two deliveries, and a worker that is at it needs none.
+PAUSE_S = 0.05
 
 log = get_log("intake")
 
@@ -177,7 +176,8 @@ class Intake:
         fresh = new.total()
         metrics.ACCEPTED.inc(fresh)
         metrics.AGAIN.inc(sum(len(entry.waiters) for entry in batch) - fresh)
-        asked, at = Counter[int](), batch[0].item.received_at
+        at = batch[0].item.received_at  # a batch is of one moment; what is counted are minutes
+        asked = Counter[int]()
         for entry in batch:
             asked[entry.item.merchant_id] += len(entry.waiters)
         for merchant_id, count in asked.items():

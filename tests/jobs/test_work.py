@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from core.hub import Hub
+from core.usecases.drain import SLICE, Drained
 from jobs import work
 from jobs.work import Worker
 
@@ -86,3 +87,36 @@ async def test_lanes_begin_no_step_once_the_worker_stops(
     await Worker(NO_HUB, stopped).spell("drain")
 
     assert begun == [1]
+
+
+async def test_lanes_end_where_something_that_was_tried_before_has_to_go_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be all that a killed worker had in hand: it does not wait until a backlog or a spell is over."""
+    drained, alone = [], iter([SLICE, SLICE, 0])
+
+    async def drain(_hub: Hub, *, suspects: bool = True) -> Drained:
+        drained.append("alone" if suspects else "lane")
+        return Drained(claimed=next(alone)) if suspects else Drained(claimed=SLICE, fresh=SLICE - 1)
+
+    monkeypatch.setattr(work, "drain", drain)
+
+    await Worker(NO_HUB).spell("drain")
+
+    assert drained == ["alone", "lane", "lane", "alone", "lane", "lane", "alone"]
+
+
+async def test_an_error_in_a_lane_that_is_not_raised_is_in_the_log(
+    backlog: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(what: str) -> Any:
+        async def step(_hub: Hub) -> bool:
+            raise ConnectionResetError(what)
+
+        return step
+
+    with pytest.raises(ConnectionResetError, match="the first"):
+        await backlog(breaks("the first"), breaks("the second")).spell("drain")
+
+    (said,) = [record for record in caplog.records if record.exc_info]
+    assert str(said.exc_info[1]) == "the second"  # type: ignore[index]
