@@ -17,6 +17,7 @@ from core.rules.intake import IntakeRule
 from core.rules.own_count import CountRule, count_rule
 from core.sealing import BodyBox
 from core.settings import Settings
+from core.shares import EVERYBODY, Share
 from core.store import connections, words
 from core.store.connections import Linked
 from core.store.database import Connection, Database
@@ -52,7 +53,8 @@ class Account:
 
 @dataclass(slots=True)
 class Hub:
-    """One process's open things. Make it with `open_hub`. *holder* is its name in what it claims, 0 for none.
+    """One process's open things. Make it with `open_hub`. *holder* is its name in what it claims, 0 for none;
+    *share* are the merchants whose work it claims.
 
     *owed* are claims to give back, as soon as the database is there again: it went away while they were worked at.
     """
@@ -65,6 +67,7 @@ class Hub:
     send: Send
     meter: Meter
     holder: int = 0
+    share: Share = EVERYBODY
     owed: set[Claimed] = field(default_factory=set)
     wall: Clock = wall_clock  # this machine's own clock: for saying that it is wrong, and nothing else
     _accounts: dict[tuple[int, int], tuple[float, Account]] = field(default_factory=dict)
@@ -195,6 +198,7 @@ async def open_hub(
             ),
             meter=Meter(database, clock or database.clock),
             holder=holder,
+            share=settings.share,
         )
     finally:
         await client.close()

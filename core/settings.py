@@ -10,6 +10,9 @@ from pathlib import Path
 
 from core.errors import FairwayError, UsageProblem
 from core.sealing import Keyring
+from core.shares import EVERYBODY, Share
+
+MOST_QUEUES = 256  # a worker that serves them all listens to each
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,8 @@ class Settings:
     process needs (webhook secrets, bodies), *outbound* the tokens that only workers need. *unseen_patience_s* is how long
     before a pull units must have gone missing at a channel to be given up when no order explains them; *reconcile_every_s*
     how often everything a channel shows is read back. *leave_s* is how long a web process that is told to stop goes on
-    taking requests while /readyz says 503. *metrics_port* serves /metrics; with None nobody does.
+    taking requests while /readyz says 503. *share* says over how many queues merchants are spread, which all processes have
+    to agree on, and which of them a worker serves first. *metrics_port* serves /metrics; with None nobody does.
     """
 
     database_url: str
@@ -42,6 +46,7 @@ class Settings:
     reconcile_every_s: float = 600.0
     statement_cache: int = 256
     leave_s: float = 0.0
+    share: Share = EVERYBODY
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
 
@@ -74,6 +79,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         # A pooler in transaction mode cannot keep prepared statements.
         statement_cache=0 if env.get("FAIRWAY_DB_PGBOUNCER") == "1" else 256,
         leave_s=_number(env, "FAIRWAY_LEAVE_S", 0.0),
+        share=_share(env.get("FAIRWAY_QUEUES", "1"), env.get("FAIRWAY_SERVES")),
         metrics_host=env.get("FAIRWAY_METRICS_HOST", "127.0.0.1"),
         metrics_port=_port("FAIRWAY_METRICS_PORT", port)
         if (port := env.get("FAIRWAY_METRICS_PORT"))
@@ -130,6 +136,22 @@ def _port(name: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
         raise UsageProblem(f"{name}={text!r} is not a port.")
     return int(text)
+
+
+def _share(queues: str, serves: str | None) -> Share:
+    """A number of queues, and numbers of some of them: "0,2". All of them where none are named."""
+    if not (queues.isascii() and queues.isdecimal()) or not 1 <= int(queues) <= MOST_QUEUES:
+        raise UsageProblem(f"FAIRWAY_QUEUES={queues!r} is not a number from 1 to {MOST_QUEUES}.")
+    every = range(int(queues))
+    if not serves:
+        return Share(len(every), tuple(every))
+    named = [part.strip() for part in serves.split(",")]
+    if not all(part.isascii() and part.isdecimal() and int(part) in every for part in named):
+        raise UsageProblem(
+            f"FAIRWAY_SERVES={serves!r} names a queue that there is not.",
+            fix=f"With FAIRWAY_QUEUES={queues} they are 0 to {every[-1]}, separated by commas.",
+        )
+    return Share(len(every), tuple(sorted({int(part) for part in named})))
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

@@ -1,10 +1,13 @@
-"""The bell through Redis: rings are arq jobs that say "there is work of this kind" and nothing else."""
+"""The bell through Redis: rings are arq jobs that say "there is work of this kind" and nothing else.
+
+With several queues a ring is for the workers that listen at the queue of the merchant it is about.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,8 +18,9 @@ from redis.exceptions import RedisError
 
 from core import metrics
 from core.flow import DecodeError, decode
+from core.shares import queue_of
 
-QUEUE = "fairway:queue"
+QUEUE = "fairway:queue"  # the first; the others have their number behind it
 RING_S = 0.05  # how long a ring may take before we go on without it
 NAME_S = 0.1  # rings within so many seconds have one name
 NAMES = 720  # of jobs of one kind: for longer than arq keeps a job of a worker that was killed, which is 70 s
@@ -73,25 +77,34 @@ def deserialize(raw: bytes) -> dict[str, Any]:
     return {"t": None, "f": "unknown", "a": (), "k": {}, "et": 0}
 
 
+def queue_name(queue: int) -> str:
+    return f"{QUEUE}:{queue}" if queue else QUEUE
+
+
 class RedisWake:
-    """Rings by enqueueing one arq job per kind and tenth of a second; one of that name that waits already is ring enough.
+    """Rings by enqueueing one arq job per queue, kind and tenth of a second; one of its name that waits is ring enough.
 
     arq keeps the job of a worker that was killed for as long as a job may take, and nothing is enqueued under its name
     until then: who rings meanwhile is not heard. So names change soon, and come again when that is over; so many jobs wait
     at most.
     """
 
-    def __init__(self, redis: ArqRedis, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, redis: ArqRedis, queues: int = 1, *, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         self._redis = redis
+        self._queues = queues
         self._seconds = seconds
         self.missed = 0  # rings that did not get through
 
-    async def ring(self, kind: str) -> None:
+    async def ring(self, kind: str, merchants: Iterable[int]) -> None:
         """Ring, and never mind when Redis is away: workers look by themselves, too."""
+        turn = int(self._seconds() / NAME_S) % NAMES
         try:
-            await self._redis.enqueue_job(
-                "work", kind, _job_id=f"work:{kind}:{int(self._seconds() / NAME_S) % NAMES}"
-            )
+            for queue in sorted({queue_of(merchant_id, self._queues) for merchant_id in merchants}):
+                await self._redis.enqueue_job(
+                    "work", kind, _job_id=f"work:{kind}:{queue}:{turn}", _queue_name=queue_name(queue)
+                )
         except (RedisError, OSError, TimeoutError):
             self.missed += 1
             metrics.RINGS_MISSED.inc()

@@ -6,10 +6,13 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from core import metrics
 from core.hub import Hub
 from core.log import get_log
+from core.shares import EVERYBODY
 from core.store.database import RETRYABLE
 from core.usecases.certify import certify, next_certify
 from core.usecases.drain import SLICE, drain
@@ -33,6 +36,7 @@ from core.usecases.take_back import take_back_found
 from core.usecases.tally_sales import tally_sales
 
 SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
+BEYOND_S = 2.0  # of one kind, between two spells for merchants whom other workers serve: these may be dead, or have too much
 EVERY_S = {
     "tally": 10.0,
     "measure": 120.0,
@@ -40,6 +44,8 @@ EVERY_S = {
 }  # nobody rings for these, and they are not for every round
 
 log = get_log("jobs")
+
+Step: TypeAlias = Callable[[Hub], Awaitable[bool]]
 
 
 async def _drain(hub: Hub) -> bool:
@@ -107,7 +113,7 @@ async def _measure(hub: Hub) -> bool:
     return False
 
 
-KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
+KINDS: dict[str, Step] = {
     "drain": _drain,
     "relevel": _relevel,
     "push": _push,
@@ -124,11 +130,14 @@ KINDS: dict[str, Callable[[Hub], Awaitable[bool]]] = {
 }
 
 # What follows a first step that had work, side by side: one lane reads its slice while the statements of another run.
-LANES: dict[str, tuple[Callable[[Hub], Awaitable[bool]], ...]] = {"drain": (_drain_backlog,) * 2}
+LANES: dict[str, tuple[Step, ...]] = {"drain": (_drain_backlog,) * 2}
 
 
 class Worker:
     """Does work when rung and looks for it by itself in between. One spell of a kind at a time.
+
+    A worker that serves a share of the merchants works for these first and then, every two seconds, for everybody: no
+    merchant depends on one worker.
 
     Once *stopped* is set no step begins any more: a step is what a kind does at a time, such as a slice. *since* is for who
     takes the place of another: what comes by the clock goes on as if it had worked since then (monotonic seconds), so that
@@ -142,6 +151,7 @@ class Worker:
         self._next: set[str] = set()  # kinds whose next spell waits for the one that runs
         self._down = False
         now = time.monotonic()
+        self._went_beyond = dict.fromkeys(KINDS, now)
         self._looked_at = {
             kind: -math.inf if since is None else now - (now - since) % every
             for kind, every in EVERY_S.items()
@@ -160,9 +170,9 @@ class Worker:
             self._next.remove(kind)
         begun, worked, outcome = time.monotonic(), False, "failed"
         try:
-            while await self._step(KINDS[kind], begun):
-                worked = True
-                await self._side_by_side(LANES.get(kind, ()), begun)
+            worked = await self._work(kind, self._hub)
+            if self._goes_beyond(kind):
+                worked = await self._work(kind, replace(self._hub, share=EVERYBODY)) or worked
             outcome = "done"
         except RETRYABLE:
             outcome = "broken_off"
@@ -173,14 +183,30 @@ class Worker:
                 metrics.SPELLS.labels(kind, outcome).inc()
                 metrics.SPELL_SECONDS.labels(kind).observe(time.monotonic() - begun)
 
-    async def _step(self, work: Callable[[Hub], Awaitable[bool]], begun: float) -> bool:
-        """Do one step of *work* in a spell that has *begun*, unless that is over; says whether there may be more."""
-        over = time.monotonic() >= begun + SPELL_S or self._stopped.is_set()
-        return not over and await work(self._hub)
+    async def _work(self, kind: str, hub: Hub) -> bool:
+        """Do *kind* for whom *hub* serves, for a spell at most; says whether there was any."""
+        over_at, worked = time.monotonic() + SPELL_S, False
+        while await self._step(KINDS[kind], hub, over_at):
+            worked = True
+            await self._side_by_side(LANES.get(kind, ()), hub, over_at)
+        return worked
 
-    async def _side_by_side(self, lanes: Sequence[Callable[[Hub], Awaitable[bool]]], begun: float) -> None:
-        async def lane(work: Callable[[Hub], Awaitable[bool]]) -> None:
-            while await self._step(work, begun):
+    def _goes_beyond(self, kind: str) -> bool:
+        """Whether it is time to do *kind* for everybody. What comes by the clock knows no shares."""
+        now = time.monotonic()
+        if self._hub.share.whole or kind in EVERY_S or now < self._went_beyond[kind] + BEYOND_S:
+            return False
+        self._went_beyond[kind] = now
+        return True
+
+    async def _step(self, work: Step, hub: Hub, over_at: float) -> bool:
+        """Do one step of *work*, unless the spell is over; says whether there may be more."""
+        over = time.monotonic() >= over_at or self._stopped.is_set()
+        return not over and await work(hub)
+
+    async def _side_by_side(self, lanes: Sequence[Step], hub: Hub, over_at: float) -> None:
+        async def lane(work: Step) -> None:
+            while await self._step(work, hub, over_at):
                 pass
 
         ended = await asyncio.gather(*map(lane, lanes), return_exceptions=True)

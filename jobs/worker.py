@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.store.database import RETRYABLE
 from core.usecases.take_over import take_over
 from core.wake import Silent
-from jobs.wake import QUEUE, RedisWake, deserialize, open_redis, serialize
+from jobs.wake import RedisWake, deserialize, open_redis, queue_name, serialize
 from jobs.work import KINDS, Worker
 
 # Between two looks while Redis rings for us. arq swallows a ring whose job is just ending: this finds its work.
@@ -48,16 +48,17 @@ async def run_worker(
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
     redis = open_redis(settings.redis_url) if settings.redis_url else None
-    bell = _Bell(redis)
-    wake = RedisWake(redis) if redis else Silent()
+    bells = [_Bell(redis, queue) for queue in settings.share.serves]
+    wake = RedisWake(redis, settings.share.queues) if redis else Silent()
     async with open_hub(settings, registry, wake=wake, holder=holder) as hub:
         if before is not None:
             await _take_over(hub, before)
         worker = Worker(hub, stopped, since=None if before is None else since)
         announce()
-        listening = asyncio.create_task(bell.listen(worker, stopped))
-        await worker.patrol(bell.pause)
-        await end(listening)
+        listening = [asyncio.create_task(bell.listen(worker, stopped)) for bell in bells]
+        await worker.patrol(lambda: max(bell.pause() for bell in bells))
+        for task in listening:
+            await end(task)
     if redis:
         await redis.aclose(close_connection_pool=True)
 
@@ -79,10 +80,11 @@ async def end(task: asyncio.Task[None]) -> None:
 
 
 class _Bell:
-    """Keeps an arq worker listening, and knows whether it does."""
+    """Keeps an arq worker listening at a queue, and knows whether it does."""
 
-    def __init__(self, redis: ArqRedis | None) -> None:
+    def __init__(self, redis: ArqRedis | None, queue: int) -> None:
         self._redis = redis
+        self._queue = queue
         self._up = False
 
     def pause(self) -> float:
@@ -123,7 +125,7 @@ class _Bell:
 
         return ArqWorker(
             functions=[func(cast("Any", work), name="work", keep_result=0)],
-            queue_name=QUEUE,
+            queue_name=queue_name(self._queue),
             redis_pool=self._redis,
             max_tries=1,
             retry_jobs=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from core.connector import Connector
 from core.settings import Settings
 from core.store.database import Database
 from core.usecases.accept_delivery import LANES, Intake
+from core.wake import Ring
 from webhooks.body import BodyReader
 from webhooks.directory import LOOKUPS, Directory
 from webhooks.edge import EDGE, Edge, answer
@@ -25,7 +26,7 @@ def create_app(
     database: Database,
     registry: Mapping[str, Connector],
     clock: Clock,
-    ring: Callable[[str], Awaitable[None]],
+    ring: Ring,
 ) -> web.Application:
     """The application. *ring* wakes workers after commits, best effort.
 

@@ -152,7 +152,7 @@ async def open_stand(extra: Mapping[str, str] | None = None) -> AsyncIterator[St
             found = home.environment(ends.database_url, ends.redis_url, "fairway_worker")
             settings = read_settings({**found, "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1"})
             redis = open_redis(ends.redis_url) if ends.redis_url else None
-            wake = RedisWake(redis) if redis else Silent()
+            wake = RedisWake(redis, settings.share.queues) if redis else Silent()
             try:
                 async with open_hub(settings, discover(), wake=wake, application="bench") as hub:
                     facts = await _facts(hub, directory)

@@ -30,7 +30,7 @@ async def _drift(stand: Stand) -> None:
 async def _read_back(stand: Stand) -> None:
     for pair in stand.stage.pairs:
         await stand.ask(_begin, pair, stand)
-    await stand.stage.hub.wake.ring("reconcile")
+    await stand.stage.hub.wake.ring("reconcile", [stand.stage.merchant_id])
 
     await stand.until(partial(stand.ask, chaos_books.reconciled), "what the shops show to be settled")
 

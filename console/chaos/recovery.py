@@ -95,7 +95,7 @@ async def _rates(stage: Stage, world: World, tell: Tell) -> list[Figure]:
             for name in WORKERS:
                 world.processes[name].send(signal.SIGCONT)
             if not fault:
-                await stage.hub.wake.ring("drain")
+                await stage.hub.wake.ring("drain", [stage.merchant_id])
             while await _backlog(stage):
                 await asyncio.sleep(0.05)
             took[fault] += time.monotonic() - begun

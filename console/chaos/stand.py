@@ -101,7 +101,7 @@ class Stand:
         """Have work of *kinds* done for both shops."""
         for kind in kinds:
             await self.ask(schedule.ring, kind, pairs or self.stage.pairs, self.stage.hub.clock())
-            await self.stage.hub.wake.ring(kind)
+            await self.stage.hub.wake.ring(kind, [self.stage.merchant_id])
 
     async def quiet(self) -> None:
         """Webhooks arrive, both shops are asked for what never came if something did not, and the hub comes to rest."""

@@ -102,7 +102,11 @@ async def stage_of(
     redis = open_redis(world.redis_url)
     try:
         async with open_hub(
-            settings, discover(), wake=RedisWake(redis), application="chaos", pool=acts.DESKS + 2
+            settings,
+            discover(),
+            wake=RedisWake(redis, settings.share.queues),
+            application="chaos",
+            pool=acts.DESKS + 2,
         ) as hub:
             yield Stage(hub, shops, world.door, world.urls, parcels, patience_s=SETTLE_S)
     finally:

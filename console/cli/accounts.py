@@ -148,8 +148,8 @@ def connections_command(push_on: str | None, push_off: str | None, what: str, as
                         await connections.switch_fulfillments(tx, *pair, on=on)
                         await schedule.ring(tx, "effect", [pair], hub.clock())
                 known = await connections.linked_all(tx)
-            await hub.wake.ring("push")
-            await hub.wake.ring("effect")
+            await hub.wake.ring("push", merchants)
+            await hub.wake.ring("effect", merchants)
             return [
                 {
                     "connection_id": item.connection_id,

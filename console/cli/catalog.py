@@ -56,7 +56,7 @@ def catalog(as_csv: bool, match: Path | None, refresh: bool, as_json: bool) -> N
                 rows = await listings.catalog_rows(tx)
                 report = await listings.match_report(tx, None)
             if refresh:
-                await hub.wake.ring("catalog")
+                await hub.wake.ring("catalog", merchants)
             return {"matched_now": matched, **report, "rows": rows}
 
     found = run(work())
@@ -94,7 +94,7 @@ async def _match(hub: Any, merchants: list[int], path: Path) -> int:
         if rows:
             async with hub.database.transaction([merchant_id]) as tx:
                 count += await listings.match_by_hand(tx, merchant_id, rows, hub.clock())
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("relevel", merchants)
     return count
 
 

@@ -91,7 +91,7 @@ def pull(connection: str | None, as_json: bool) -> None:
                 await schedule.ring(
                     tx, "pull", [(x.merchant_id, x.connection_id) for x in known], hub.clock()
                 )
-            await hub.wake.ring("pull")
+            await hub.wake.ring("pull", merchants)
             return [x.name for x in known]
 
     names = run(work())

@@ -133,6 +133,7 @@ async def _web() -> None:
     from core.log import set_up_logging
     from core.settings import read_settings
     from core.store.database import Database
+    from core.wake import Silent
     from jobs.wake import RedisWake, open_redis
     from webhooks.app import POOL_SIZE, create_app
     from webhooks.server import serve
@@ -150,10 +151,7 @@ async def _web() -> None:
     )
     redis = open_redis(settings.redis_url) if settings.redis_url else None
 
-    async def silent(_kind: str) -> None:
-        """Workers look for work themselves."""
-
-    ring = RedisWake(redis).ring if redis else silent
+    ring = RedisWake(redis, settings.share.queues).ring if redis else Silent().ring
     app = create_app(settings, database=database, registry=discover(), clock=database.clock, ring=ring)
     try:
         async with admin_port(settings, works=False):

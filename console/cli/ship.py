@@ -148,7 +148,7 @@ def outbox(again: tuple[int, ...], limit: int, as_json: bool) -> None:
                     concerned = await store.ask_again(tx, merchant_id, again, hub.clock())
                     await schedule.ring(tx, "effect", [(merchant_id, c) for c in concerned], hub.clock())
             if again:
-                await hub.wake.ring("effect")
+                await hub.wake.ring("effect", merchants)
             async with hub.database.transaction(merchants) as tx:
                 return await store.open_wishes(tx, limit)
 

@@ -79,7 +79,7 @@ async def hub_here() -> AsyncIterator[Any]:
 
     settings = settings_here()
     redis = open_redis(settings.redis_url) if settings.redis_url else None
-    wake = RedisWake(redis) if redis else Silent()
+    wake = RedisWake(redis, settings.share.queues) if redis else Silent()
     try:
         async with open_hub(settings, discover(), wake=wake, application="fairway-cli", pool=3) as hub:
             yield hub

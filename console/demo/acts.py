@@ -77,7 +77,7 @@ async def settle(stage: Stage, tell: Tell) -> None:
             await schedule.ring(tx, "pull", stage.pairs, stage.hub.clock())
 
     await insist(ask)
-    await stage.hub.wake.ring("pull")
+    await stage.hub.wake.ring("pull", [stage.merchant_id])
     await stage.rest()
 
 
@@ -98,7 +98,7 @@ async def look_again(stage: Stage, tell: Tell) -> None:
             return await demo_books.reconciled(tx)
 
     await insist(ask)
-    await stage.hub.wake.ring("reconcile")
+    await stage.hub.wake.ring("reconcile", [stage.merchant_id])
     await until(healed, "what the shops show to be healed", stage.patience_s)
     await stage.rest()
 

@@ -65,7 +65,7 @@ async def tell_story(
             }
             settings = read_settings(_environment("worker", servers, home))
             redis = open_redis(settings.redis_url) if settings.redis_url else None
-            wake = RedisWake(redis) if redis else Silent()
+            wake = RedisWake(redis, settings.share.queues) if redis else Silent()
             async with open_hub(settings, discover(), wake=wake, application="demo", pool=DESKS) as hub:
                 stage = Stage(
                     *(hub, shops, roles[0].address, shops.urls, f"DEMO{plan.seed:04}"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.shares import EVERYBODY, Share
 from core.store.database import Connection, Row, json_texts
 
 
@@ -80,9 +81,11 @@ async def count_intake(tx: Connection, counts: Mapping[tuple[int, datetime], Seq
     )
 
 
-async def claim(tx: Connection, limit: int, lease_s: float, holder: int = 0) -> list[Claimed]:
-    """Take up to *limit* pieces of todo nobody holds, for *lease_s* seconds of the database's clock. Whoever outlives
-    *holder* may give them back before that (`give_back_of`).
+async def claim(
+    tx: Connection, limit: int, lease_s: float, holder: int = 0, share: Share = EVERYBODY
+) -> list[Claimed]:
+    """Take up to *limit* pieces of todo nobody holds, of merchants of *share*, for *lease_s* seconds of the database's
+    clock. Whoever outlives *holder* may give them back before that (`give_back_of`).
 
     Every merchant that has any gets its share, of its oldest; what the others leave of theirs goes to whoever has more.
     The attempt is counted here, before anything is read: a delivery that kills the process is counted, too.
@@ -93,7 +96,8 @@ async def claim(tx: Connection, limit: int, lease_s: float, holder: int = 0) -> 
               UNION ALL
               SELECT (SELECT t.merchant_id FROM todo t WHERE t.merchant_id > m.merchant_id ORDER BY 1 LIMIT 1)
               FROM merchant m WHERE m.merchant_id IS NOT NULL),
-            waiting AS (SELECT merchant_id FROM merchant WHERE merchant_id IS NOT NULL ORDER BY random() LIMIT $1),
+            waiting AS (SELECT merchant_id FROM merchant WHERE queue_of(merchant_id, $4) = ANY ($5::int[])
+              ORDER BY random() LIMIT $1),
             free AS (
               SELECT oldest.* FROM waiting w CROSS JOIN LATERAL (
                 SELECT merchant_id, delivery_id FROM todo t
@@ -103,16 +107,21 @@ async def claim(tx: Connection, limit: int, lease_s: float, holder: int = 0) -> 
         limit,
         lease_s,
         holder,
+        share.queues,
+        share.serves,
     )
     rest = []
     if shared and len(shared) < limit:
         rest = await tx.fetch(
             f"""WITH free AS (SELECT merchant_id, delivery_id FROM todo WHERE lease_until < clock_timestamp()
+                  AND queue_of(merchant_id, $4) = ANY ($5::int[])
                   ORDER BY merchant_id, delivery_id LIMIT $1 FOR UPDATE SKIP LOCKED)
                 {_TAKE}""",
             limit - len(shared),
             lease_s,
             holder,
+            share.queues,
+            share.serves,
         )
     return sorted((Claimed(**row) for row in (*shared, *rest)), key=lambda item: item.delivery_id)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.rules.patience import Mark
+from core.shares import EVERYBODY, Share
 from core.store.database import Connection
 
 LOOKED_AT = 5_000  # marks in one round that may be found to wait; what is beyond them waits for nothing
@@ -49,19 +50,22 @@ class Taken:
 
 
 async def take(
-    tx: Connection, limit: int, but: Collection[tuple[int, int]] = ()
+    tx: Connection, limit: int, share: Share = EVERYBODY, *, but: Collection[tuple[int, int]] = ()
 ) -> dict[tuple[int, int], Taken]:
-    """(merchant, variant) pairs to level, none of those that are to wait (*but*), in key order; their marks are gone when
-    this transaction commits.
+    """(merchant, variant) pairs to level, of merchants of *share* and none of those that are to wait (*but*), in key order;
+    their marks are gone when this transaction commits.
     """
     rows = await tx.fetch(
         """DELETE FROM dirty d USING (SELECT merchant_id, variant_id FROM dirty
              WHERE (merchant_id, variant_id) NOT IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))
+               AND queue_of(merchant_id, $4) = ANY ($5::int[])
              ORDER BY merchant_id, variant_id LIMIT $1 FOR UPDATE SKIP LOCKED) free
            WHERE d.merchant_id = free.merchant_id AND d.variant_id = free.variant_id
            RETURNING d.merchant_id, d.variant_id, d.since, d.sold""",
         limit,
         *_columns(but),
+        share.queues,
+        share.serves,
     )
     return {
         (row["merchant_id"], row["variant_id"]): Taken(row["since"], row["sold"])

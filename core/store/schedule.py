@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.shares import EVERYBODY, Share
 from core.store.database import Connection
 
 
@@ -42,13 +43,14 @@ async def ring(tx: Connection, kind: str, connections: Iterable[tuple[int, int]]
 
 
 async def claim(
-    tx: Connection, kinds: Iterable[str], now: datetime, lease_s: float, limit: int
+    tx: Connection, kinds: Iterable[str], now: datetime, lease_s: float, limit: int, share: Share = EVERYBODY
 ) -> list[Lease]:
-    """Take due work that nobody holds. Business due times are *now*'s; the lease runs on the database's clock."""
+    """Take due work that nobody holds, of merchants of *share*. Due times are *now*'s; the lease is the database's."""
     rows = await tx.fetch(
         """UPDATE schedule s SET lease_until = clock_timestamp() + make_interval(secs => $3), epoch = s.epoch + 1
            FROM (SELECT merchant_id, connection_id, kind FROM schedule
                  WHERE kind = ANY ($1::text[]) AND due_at <= $2 AND lease_until < clock_timestamp()
+                   AND queue_of(merchant_id, $5) = ANY ($6::int[])
                  ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) free
            WHERE s.merchant_id = free.merchant_id AND s.connection_id = free.connection_id AND s.kind = free.kind
            RETURNING s.merchant_id, s.connection_id, s.kind, s.epoch, s.rung, s.failures""",
@@ -56,6 +58,8 @@ async def claim(
         now,
         lease_s,
         limit,
+        share.queues,
+        share.serves,
     )
     return [Lease(**dict(row)) for row in rows]
 

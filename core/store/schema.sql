@@ -886,6 +886,10 @@ CREATE TABLE intake_counts (             -- counters of intake, one row a minute
   PRIMARY KEY (merchant_id, minute)
 );
 
+-- Merchants are spread over queues, of which each worker serves some first; core/shares.py says the same in Python.
+CREATE FUNCTION queue_of(merchant_id bigint, queues int) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN (((merchant_id & 2147483647) * 2654435761 & 4294967295) * queues >> 32)::int;
+
 -- Stores deliveries together with their todo, and says how many of each merchant's are new. It declares their merchants
 -- itself, so that a statement of its own is all it takes: the sender waits for one round trip and one commit. How it is
 -- done does not depend on how much is stored, so it is planned once.

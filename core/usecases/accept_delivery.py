@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core import metrics
@@ -19,6 +19,7 @@ from core.store import deliveries
 from core.store.database import Database
 from core.store.deliveries import Incoming
 from core.usecases.count_intake import IntakeCounts
+from core.wake import Ring
 
 BATCH = 500  # deliveries in one commit
 LANES = 2  # commits on their way at once
@@ -57,10 +58,10 @@ class _Waiting:
 class Intake:
     """Commits deliveries in groups. Make one per process, inside its event loop; `close` it at the end.
 
-    *ring* is told "drain" after commits, best effort; what it does not do in 50 ms is dropped and counted.
+    *ring* is told "drain" and whose after commits, best effort; what it does not do in 50 ms is dropped and counted.
     """
 
-    def __init__(self, database: Database, ring: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, database: Database, ring: Ring) -> None:
         self._database = database
         self._ring = ring
         self._loop = asyncio.get_running_loop()
@@ -71,7 +72,7 @@ class Intake:
         self._open_lanes = 0  # tasks leave _lanes a moment after they looked at the queue for the last time
         self._shedding: asyncio.TimerHandle | None = None
         self._bell: asyncio.Task[None] | None = None
-        self._bell_again = False
+        self._to_ring: set[int] = set()  # merchants of whom something was stored since the last ring
         self.counts = IntakeCounts(database)
         self.ring_failures = 0
 
@@ -122,7 +123,7 @@ class Intake:
                 continue
             self._settle(batch, "")
             self._count(batch, new)
-            self._wake()
+            self._wake(entry.item.merchant_id for entry in batch)
         self._open_lanes -= 1
 
     async def _commit(self, batch: list[_Waiting]) -> Counter[int]:
@@ -184,18 +185,18 @@ class Intake:
             accepted = new[merchant_id]
             self.counts.add(merchant_id, at, accepted=accepted, duplicate=count - accepted)
 
-    def _wake(self) -> None:
+    def _wake(self, merchants: Iterable[int]) -> None:
         """Ring once more after the ring that is on its way, so that the last commit is always announced."""
+        self._to_ring.update(merchants)
         if self._bell is None:
             self._bell = self._loop.create_task(self._ring_bell())
-        else:
-            self._bell_again = True
 
     async def _ring_bell(self) -> None:
+        merchants, self._to_ring = self._to_ring, set()
         try:
             await reach("intake.answered")
             async with asyncio.timeout(RING_S):
-                await self._ring("drain")
+                await self._ring("drain", merchants)
         except Exception:  # noqa: BLE001 - the workers' own polling finds the work
             self.ring_failures += 1
             metrics.RINGS_MISSED.inc()
@@ -203,6 +204,5 @@ class Intake:
             PAUSE_S
         )  # a busy hub has hundreds of commits a second, and one ring speaks for all of them
         self._bell = None
-        if self._bell_again:
-            self._bell_again = False
-            self._wake()
+        if self._to_ring:
+            self._wake(())

@@ -45,7 +45,7 @@ async def set_master(
         await locations.set_master(tx, merchant_id, place.location_id, master, counts)
         await locations.mark_behind(tx, merchant_id, place.location_id, now)
         await level_facts.forget_untold(tx, merchant_id)
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("relevel", [merchant_id])
 
 
 async def map_location(
@@ -71,7 +71,7 @@ async def map_location(
         new = await change(tx, merchant_id, linked.connection_id, known[0], location.location_id)
         await locations.mark_behind(tx, merchant_id, location.location_id, now)
         await level_facts.forget_untold(tx, merchant_id)
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("relevel", [merchant_id])
     return new
 
 

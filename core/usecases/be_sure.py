@@ -35,5 +35,5 @@ async def be_sure(hub: Hub, lease: Lease, before: datetime) -> int:
         await reach("sure.storing")
     await reach("sure.stored")
     if variants:
-        await hub.wake.ring("relevel")
+        await hub.wake.ring("relevel", [lease.merchant_id])
     return len(found)

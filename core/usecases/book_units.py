@@ -158,7 +158,7 @@ async def desk_of(
     await reach("shelf.stored")
     if desk is not None and desk.entries:
         await take_back(hub, merchant_id, sorted({variant_id for variant_id, _ in desk.booked.below}))
-        await hub.wake.ring("relevel")
+        await hub.wake.ring("relevel", [merchant_id])
 
 
 async def sit_down(desk: Desk, skus: Sequence[str], *, creates: bool) -> None:

@@ -124,7 +124,7 @@ async def _look(listing: _Listing, one: OpenWindow, done: Certified) -> bool:
     if standing is not Standing.CERTIFIED:
         _tell(lease, one, why, standing)
     if new:
-        await hub.wake.ring("fetch")
+        await hub.wake.ring("fetch", [lease.merchant_id])
     return True
 
 

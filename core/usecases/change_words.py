@@ -94,5 +94,5 @@ async def change_words(hub: Hub, merchant_id: int, words: Sequence[Word]) -> int
         linked = await connections.linked_all(tx)
     for item in linked:
         hub.forget(merchant_id, item.connection_id)
-    await hub.wake.ring("fetch")
+    await hub.wake.ring("fetch", [merchant_id])
     return len(held)

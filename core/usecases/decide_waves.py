@@ -26,5 +26,5 @@ async def decide_wave(hub: Hub, wave_id: int, *, release: bool, by: str) -> int:
             count = await waves.let_go(tx, *where, found["kind"])
         else:
             count = await waves.put_aside(tx, *where, found["kind"], now)
-    await hub.wake.ring("push")
+    await hub.wake.ring("push", [where[0]])
     return count

@@ -77,7 +77,7 @@ async def define_kits(
             await reach("kit.storing")
     if changed and not dry_run:
         await reach("kit.stored")
-        await hub.wake.ring("relevel")
+        await hub.wake.ring("relevel", [merchant_id])
     return [
         KitChange(
             sku,

@@ -65,7 +65,7 @@ async def drain(hub: Hub, *, limit: int = SLICE, suspects: bool = True) -> Drain
         if owed:
             await deliveries.give_back(tx, owed)
         lease_s = min(SLICE_LEASE_S, hub.settings.lease_s)
-        claimed = await deliveries.claim(tx, limit, lease_s, hub.holder)
+        claimed = await deliveries.claim(tx, limit, lease_s, hub.holder, hub.share)
         fresh = [item for item in claimed if item.attempts == 1]
         # A delivery that was claimed before may be what killed its worker: it goes alone, after all that is not suspect.
         others = sorted((item for item in claimed if item.attempts > 1), key=lambda item: item.attempts)
@@ -221,9 +221,9 @@ async def _notice(hub: Hub, row: Row, paths: Sequence[str]) -> None:
 
 async def _apply(hub: Hub, items: Sequence[Item], started: datetime) -> Applied:
     """Apply a slice; the same again after a deadlock, or when another worker stored one of its orders first."""
+    merchants = {item.claimed.merchant_id for item in items}
     for attempt in range(SAME_AGAIN):
         try:
-            merchants = {item.claimed.merchant_id for item in items}
             async with recorded(hub, "drain", merchants, started) as (tx, about):
                 applied = await apply_slice(tx, items, hub.registry, hub.clock())
                 about.counts = {"claimed": len(items), **counts_of(applied)}
@@ -237,11 +237,11 @@ async def _apply(hub: Hub, items: Sequence[Item], started: datetime) -> Applied:
             await asyncio.sleep(0.02 * 2**attempt)
         else:
             if applied.levels_dirty:
-                await hub.wake.ring("relevel")
+                await hub.wake.ring("relevel", merchants)
             if applied.fetches:
-                await hub.wake.ring("fetch")
+                await hub.wake.ring("fetch", merchants)
             if applied.effects:
-                await hub.wake.ring("effect")
+                await hub.wake.ring("effect", merchants)
             return applied
     raise AssertionError  # the loop returns or raises
 

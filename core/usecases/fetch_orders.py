@@ -85,7 +85,7 @@ async def fetch_orders(hub: Hub, lease: Lease) -> Fetched:
                 await reach("fetch.storing")
             await reach("fetch.stored")
             done.looked += 1
-        await hub.wake.ring("drain")
+        await hub.wake.ring("drain", [lease.merchant_id])
 
 
 async def next_fetch(hub: Hub, lease: Lease, _result: object) -> datetime:

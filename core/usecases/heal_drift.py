@@ -40,8 +40,8 @@ async def heal_drift(hub: Hub, merchant_id: int, drift_id: int, wins: Wins, *, b
         status: str = (await _find(tx, drift_id, closed=True))["status"]
         await reach("heal.storing")
     await reach("heal.stored")
-    await hub.wake.ring("push")
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("push", [merchant_id])
+    await hub.wake.ring("relevel", [merchant_id])
     return status
 
 

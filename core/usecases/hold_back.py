@@ -89,7 +89,7 @@ async def hold_back(hub: Hub, sold: Mapping[int, Collection[int]] | None = None)
         await reach("buffers.storing")
     await reach("buffers.stored")
     if changed:
-        await hub.wake.ring("relevel")
+        await hub.wake.ring("relevel", {merchant_id for merchant_id, _ in changed})
     return sum(len(of_merchant) for of_merchant in pools.values())
 
 

@@ -56,7 +56,7 @@ async def run_due(hub: Hub, kind: str, work: Work, next_due: NextDue, *, limit: 
     pauses the connection (`reauth_required`) and drops nothing.
     """
     async with hub.database.transaction([]) as tx:
-        leases = await schedule.claim(tx, [kind], hub.clock(), hub.settings.lease_s, limit)
+        leases = await schedule.claim(tx, [kind], hub.clock(), hub.settings.lease_s, limit, hub.share)
         if not leases:
             return 0
         await declare(tx, {lease.merchant_id for lease in leases})
@@ -135,7 +135,7 @@ async def _refused(hub: Hub, lease: Lease, error: ChannelError) -> _End:
                 "The channel does not accept these credentials any more. Link the account again; nothing is lost.",
             )
         hub.forget(lease.merchant_id, lease.connection_id)
-        await hub.wake.ring("relevel")
+        await hub.wake.ring("relevel", [lease.merchant_id])
         log.error("the connection is paused until its account is linked again", extra={"fields": about})
     elif error.recovery is Recovery.WAIT:
         log.warning(

@@ -111,7 +111,7 @@ async def link_account(
     await reach("link.stored")
     hub.forget(merchant_id, connection_id)
     for kind in (*kinds, "relevel"):
-        await hub.wake.ring(kind)
+        await hub.wake.ring(kind, [merchant_id])
     return NewLink(merchant_id, connection_id, account.account, token, hook_secret)
 
 

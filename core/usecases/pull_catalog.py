@@ -100,8 +100,8 @@ async def pull_catalog(hub: Hub, lease: Lease) -> Cataloged:
         await schedule.ring(tx, "reconcile", [pair], hub.clock() + every)
         await schedule.ring(tx, "pull", [pair], hub.clock())
         await schedule.ring(tx, "push", [pair], hub.clock())
-    await hub.wake.ring("push")
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("push", [lease.merchant_id])
+    await hub.wake.ring("relevel", [lease.merchant_id])
     return Cataloged(count, matched, waiting=doubted)
 
 

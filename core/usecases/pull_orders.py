@@ -110,7 +110,7 @@ async def _pull(hub: Hub, lease: Lease) -> Pulled:
                 }
             },
         )
-        await hub.wake.ring("drain")
+        await hub.wake.ring("drain", [lease.merchant_id])
         if last:
             await watch_reconcile(hub, lease)
             return Pulled(pages, items, new)

@@ -147,7 +147,7 @@ async def _write_back(hub: Hub, lease: Lease, account: Account, answers: Sequenc
         await reach("effect.storing")
     await reach("effect.stored")
     if any(isinstance(answer.result, Page) for answer in answers):
-        await hub.wake.ring("drain")
+        await hub.wake.ring("drain", [lease.merchant_id])
     for answer in answers:
         if answer.error is not None:
             log.warning(

@@ -306,7 +306,7 @@ async def _write_back(
         await reach("push.storing")
     await reach("push.stored")
     if freed:
-        await hub.wake.ring("relevel")
+        await hub.wake.ring("relevel", [lease.merchant_id])
     for outcome, count in Counter(attempt["outcome"] for attempt in attempts).items():
         metrics.TOLD.labels("stock", outcome).inc(count)
     done.told += len(rows) - len(refused)

@@ -80,7 +80,7 @@ async def _ask_for_orders(hub: Hub, lease: Lease) -> None:
         if await schedule.busy(tx, *pair, "pull", now):
             return
         await schedule.ring(tx, "pull", [pair], now)
-    await hub.wake.ring("pull")
+    await hub.wake.ring("pull", [lease.merchant_id])
 
 
 async def _watched_since(tx: Connection, lease: Lease) -> Sequence[datetime]:
@@ -117,4 +117,4 @@ async def watch_reconcile(hub: Hub, lease: Lease) -> None:
         if not await _watched_since(tx, lease):
             return
         await schedule.ring(tx, "reconcile", [(lease.merchant_id, lease.connection_id)], hub.clock())
-    await hub.wake.ring("reconcile")
+    await hub.wake.ring("reconcile", [lease.merchant_id])

@@ -35,7 +35,7 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
     """
     now: datetime = hub.clock()
     async with recorded(hub, "relevel", [], now) as (tx, about):
-        dirty = await dirty_marks.take(tx, limit, but=await _waiting(tx, now))
+        dirty = await dirty_marks.take(tx, limit, hub.share, but=await _waiting(tx, now))
         if not dirty:
             return Releveled(0, 0)
         await reach("relevel.taken")
@@ -57,7 +57,7 @@ async def relevel(hub: Hub, *, limit: int = SLICE) -> Releveled:
         await reach("relevel.storing")
     await reach("relevel.stored")
     if told:
-        await hub.wake.ring("push")
+        await hub.wake.ring("push", {merchant_id for merchant_id, _ in told})
     return Releveled(len(dirty), len(told))
 
 

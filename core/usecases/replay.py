@@ -40,7 +40,7 @@ async def replay(
             queued += len(await deliveries.put_back(tx, merchants, ids[start : start + AT_ONCE], hub.clock()))
             await reach("replay.storing")
         await reach("replay.stored")
-    await hub.wake.ring("drain")
+    await hub.wake.ring("drain", merchants)
     waiting = await until_read(hub, ids, wait_s, tell=tell)
     async with hub.database.transaction(merchants) as tx:
         parked = await follow.still_parked(tx, merchants, ids)

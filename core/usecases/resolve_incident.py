@@ -51,7 +51,7 @@ async def resolve_incident(
     await reach("resolve.stored")
     if policy is Policy.OTHER_LOCATION:
         await fill_shortages(hub)
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("relevel", [merchant_id])
     async with hub.database.transaction([merchant_id]) as tx:
         incident = await incidents.find(tx, merchant_id, incident_id)
     moved = sum(hand.units for hand in plan.hands if hand.units > 0)

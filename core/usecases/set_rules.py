@@ -26,7 +26,7 @@ async def set_rule(
     async with hub.database.transaction([merchant_id]) as tx:
         rule = await _change(tx, merchant_id, scope, said, without, by, now)
         await _mark(tx, merchant_id, scope, now, sold=False)
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("relevel", [merchant_id])
     return rule
 
 
@@ -40,8 +40,8 @@ async def stop_sell(hub: Hub, merchant_id: int, scope: Scope, *, by: str) -> Bra
         await schedule.ring(tx, "push", await braking.connections_in(tx, merchant_id, scope), now)
         await braking.stop(tx, merchant_id, scope, now)
         found = await braking.count(tx, merchant_id, scope)
-    await hub.wake.ring("push")
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("push", [merchant_id])
+    await hub.wake.ring("relevel", [merchant_id])
     return found
 
 
@@ -65,7 +65,7 @@ async def let_go(hub: Hub, merchant_id: int, scope: Scope, what: str, *, by: str
         await _change(tx, merchant_id, scope, ListingRule(), (what,), by, now)
         await _mark(tx, merchant_id, scope, now, sold=True)
         found = await braking.count(tx, merchant_id, scope)
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("relevel", [merchant_id])
     return found
 
 
@@ -87,7 +87,7 @@ async def retry(hub: Hub, merchant_id: int, scope: Scope) -> int:
     async with hub.database.transaction([merchant_id]) as tx:
         await schedule.ring(tx, "push", await braking.connections_in(tx, merchant_id, scope), now)
         count = await braking.unpark(tx, merchant_id, scope)
-    await hub.wake.ring("push")
+    await hub.wake.ring("push", [merchant_id])
     return count
 
 
@@ -97,7 +97,7 @@ async def tag_variants(hub: Hub, merchant_id: int, skus: Sequence[str], tags: Se
     async with hub.database.transaction([merchant_id]) as tx:
         found = await listing_rules.put_tags(tx, merchant_id, [tidy_sku(sku) for sku in skus], tags)
         await mark_dirty(tx, {(merchant_id, variant_id) for variant_id in found}, now)
-    await hub.wake.ring("relevel")
+    await hub.wake.ring("relevel", [merchant_id])
     return len(found)
 
 

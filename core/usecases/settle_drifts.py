@@ -76,9 +76,9 @@ async def settle_drifts(hub: Hub, lease: Lease, connector: Connector, line: Line
     if place.complete is not None:
         await be_sure(hub, lease, place.complete - place.patience)
     if done.told:
-        await hub.wake.ring("push")
+        await hub.wake.ring("push", [lease.merchant_id])
     if done.booked:
-        await hub.wake.ring("relevel")
+        await hub.wake.ring("relevel", [lease.merchant_id])
     return done
 
 

@@ -99,7 +99,7 @@ async def ship_order(
         linked = await connections.linked(tx, merchant_id, row["connection_id"])
         await reach("ship.storing")
     await reach("ship.stored")
-    await hub.wake.ring("effect")
+    await hub.wake.ring("effect", [merchant_id])
     return Shipped(
         order_id=order_id,
         fulfillment_id=fulfillment_id,

@@ -56,7 +56,7 @@ async def take_back(hub: Hub, merchant_id: int, variants: Iterable[int]) -> list
         for hand in hands:
             taken[hand.variant_id, hand.location_id] -= hand.units
     if taken:
-        await hub.wake.ring("relevel")  # another location may have what they miss
+        await hub.wake.ring("relevel", [merchant_id])  # another location may have what they miss
     return [TakenBack(*shelf, units) for shelf, units in sorted(taken.items())]
 
 

@@ -72,6 +72,10 @@ SECRET = "s3cret-of-the-environment"
         ("FAIRWAY_READ_DEADLINE_S", "soon"),
         ("FAIRWAY_METRICS_PORT", "nine"),
         ("FAIRWAY_LEAVE_S", "-1"),
+        ("FAIRWAY_QUEUES", "0"),
+        ("FAIRWAY_QUEUES", "many"),
+        ("FAIRWAY_SERVES", "1"),
+        ("FAIRWAY_SERVES", "0,"),
     ],
 )
 def test_128_a_setting_that_cannot_be_is_refused_by_its_name_and_no_secret_is_shown(

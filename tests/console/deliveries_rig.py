@@ -20,6 +20,7 @@ from core.sealing import Keyring
 from core.store import connections
 from core.store.database import Database
 from core.usecases.drain import drain
+from core.wake import Silent
 from tests.conftest import as_role, settings_for
 from tests.usecases.usecase_rig import Rig
 from webhooks.app import POOL_SIZE, create_app
@@ -65,9 +66,7 @@ class Desk:
         settings = settings_for(self.url, role="fairway_web", inbound=Keyring.parse(INBOUND), outbound=None)
         database = await Database.connect(settings.database_url, size=POOL_SIZE, application="fairway-web")
 
-        async def ring(_kind: str) -> None:
-            """The worker looks by itself."""
-
+        ring = Silent().ring  # the worker looks by itself
         app = create_app(
             settings, database=database, registry=self.rig.hub.registry, clock=wall_clock, ring=ring
         )

@@ -101,13 +101,13 @@ async def test_the_job_that_a_killed_worker_had_in_hand_does_not_silence_the_bel
         assert bell.endpoints.redis_url is not None
         redis = open_redis(bell.endpoints.redis_url)
         wake = RedisWake(redis, seconds=lambda: second)
-        await wake.ring("drain")
-        await wake.ring("drain")
+        await wake.ring("drain", [1])
+        await wake.ring("drain", [1])
         (job,) = await redis.zrange(QUEUE, 0, -1)
         # What arq leaves behind when its worker is killed: for 70 s nobody takes this job.
         await redis.set(f"arq:in-progress:{job.decode()}", b"1", px=70_000)
         second += NAME_S
-        await wake.ring("drain")
+        await wake.ring("drain", [1])
         waiting = [
             name
             for name in await redis.zrange(QUEUE, 0, -1)
@@ -116,7 +116,7 @@ async def test_the_job_that_a_killed_worker_had_in_hand_does_not_silence_the_bel
         second += 3_600.0
         for _ in range(NAMES + 80):
             second += NAME_S
-            await wake.ring("drain")
+            await wake.ring("drain", [1])
         most = await redis.zcard(QUEUE)
         await redis.aclose(close_connection_pool=True)
 
@@ -140,7 +140,7 @@ async def test_forged_jobs_have_no_effect_and_do_not_end_the_worker(
             await redis.zadd(QUEUE, {"without-a-job": 1, "x" * 5_000: 1})
 
             await desk.rig.deliver(desk.rig.order(1, ("MUG-B", 2), changed=desk.rig.clock()))
-            await RedisWake(redis).ring("drain")
+            await RedisWake(redis).ring("drain", [1])
             await desk.until_left(0)
 
             assert not desk.worker.ended
@@ -164,7 +164,7 @@ async def test_the_bell_goes_on_ringing_after_forged_jobs_which_are_thrown_away(
                 await redis.zadd(QUEUE, {f"forged-{number}": 1})
 
             thrown_away = await _emptied(redis)
-            await RedisWake(redis).ring("drain")
+            await RedisWake(redis).ring("drain", [1])
             heard = await _emptied(redis)
 
             assert not desk.worker.ended

@@ -36,10 +36,10 @@ async def test_a_worker_with_a_backlog_ends_after_the_step_it_is_at(
             desk.worker.environment = {**desk.worker.environment, "FAIRWAY_FAILPOINT": SLOW}
             async with running(desk.worker):
                 if redis:
-                    await RedisWake(redis).ring("drain")
+                    await RedisWake(redis).ring("drain", [1])
                 left_when_asked = await desk.until_left(BACKLOG - SLICE)
                 if redis:  # what is rung for meanwhile begins no spell
-                    await RedisWake(redis).ring("drain")
+                    await RedisWake(redis).ring("drain", [1])
                 asked = time.monotonic()
                 await desk.worker.stop()
                 took_s = time.monotonic() - asked

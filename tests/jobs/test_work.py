@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from core.hub import Hub
+from core.shares import EVERYBODY, Share
 from core.usecases.drain import SLICE, Drained
 from jobs import work
 from jobs.work import Worker
 
-NO_HUB = cast("Hub", None)
+HUB = cast("Hub", SimpleNamespace(share=EVERYBODY))
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def backlog(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         monkeypatch.setitem(work.KINDS, "drain", alone)
         monkeypatch.setitem(work.LANES, "drain", lanes)
-        return Worker(NO_HUB)
+        return Worker(HUB)
 
     return make
 
@@ -84,7 +86,7 @@ async def test_lanes_begin_no_step_once_the_worker_stops(
 
     monkeypatch.setitem(work.LANES, "drain", (step, step))
 
-    await Worker(NO_HUB, stopped).spell("drain")
+    await Worker(HUB, stopped).spell("drain")
 
     assert begun == [1]
 
@@ -101,7 +103,7 @@ async def test_lanes_end_where_something_that_was_tried_before_has_to_go_alone(
 
     monkeypatch.setattr(work, "drain", drain)
 
-    await Worker(NO_HUB).spell("drain")
+    await Worker(HUB).spell("drain")
 
     assert drained == ["alone", "lane", "lane", "alone", "lane", "lane", "alone"]
 
@@ -120,3 +122,43 @@ async def test_an_error_in_a_lane_that_is_not_raised_is_in_the_log(
 
     (said,) = [record for record in caplog.records if record.exc_info]
     assert str(said.exc_info[1]) == "the second"  # type: ignore[index]
+
+
+async def test_a_worker_of_a_share_works_for_its_own_first_and_in_the_end_for_everybody(
+    monkeypatch: pytest.MonkeyPatch, make_hub: Any
+) -> None:
+    """So a merchant whose worker is dead, or was never started, waits two seconds longer and no more."""
+    worked_for: list[Share] = []
+
+    async def step(hub: Hub) -> bool:
+        worked_for.append(hub.share)
+        return worked_for.count(hub.share) < 2
+
+    monkeypatch.setitem(work.KINDS, "drain", step)
+    monkeypatch.setitem(work.LANES, "drain", ())
+    mine = Share(4, (2,))
+    worker = Worker(await make_hub(share=mine))
+
+    await worker.spell("drain")
+    assert worked_for == [mine, mine]
+
+    worked_for.clear()
+    monkeypatch.setattr(work, "BEYOND_S", 0.0)
+    await worker.spell("drain")
+    assert worked_for == [mine, mine, EVERYBODY, EVERYBODY]
+
+
+async def test_what_comes_by_the_clock_is_done_once_and_not_for_everybody_again(
+    monkeypatch: pytest.MonkeyPatch, make_hub: Any
+) -> None:
+    monkeypatch.setattr(work, "BEYOND_S", 0.0)
+    done: list[int] = []
+
+    async def step(_hub: Hub) -> bool:
+        done.append(1)
+        return False
+
+    monkeypatch.setitem(work.KINDS, "sweep", step)
+    await Worker(await make_hub(share=Share(4, (2,)))).spell("sweep")
+
+    assert done == [1]

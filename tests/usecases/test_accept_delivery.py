@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -24,12 +24,14 @@ class Bell:
 
     def __init__(self) -> None:
         self.rung: list[str] = []
+        self.whose: set[int] = set()
         self.broken = False
         self.stuck = asyncio.Event()
         self.stuck.set()
 
-    async def ring(self, kind: str) -> None:
+    async def ring(self, kind: str, merchants: Iterable[int]) -> None:
         self.rung.append(kind)
+        self.whose.update(merchants)
         await self.stuck.wait()
         if self.broken:
             raise ConnectionError("no bell")
@@ -107,6 +109,7 @@ async def test_what_queued_during_a_commit_is_committed_at_once(
     assert await stored(admin, merchant) == (102, 3)
     await intake.close()
     assert 1 <= len(bell.rung) <= 3
+    assert bell.whose == {merchant}
 
 
 async def test_a_commit_holds_500_at_most(admin: Database, intake: Intake, merchant: int) -> None:

@@ -253,7 +253,7 @@ async def run_edge(
     )
     rung: list[str] = []
 
-    async def ring(kind: str) -> None:
+    async def ring(kind: str, _merchants: object) -> None:
         rung.append(kind)
 
     database = await Database.connect(url, size=POOL_SIZE)

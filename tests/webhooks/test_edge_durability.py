@@ -139,7 +139,7 @@ async def test_sigterm_finishes_what_is_being_served_and_then_ends(
     database = await Database.connect(settings.database_url, size=POOL_SIZE)
     addresses: list[str] = []
 
-    async def ring(kind: str) -> None:
+    async def ring(kind: str, _merchants: object) -> None:
         raise ConnectionError(kind)
 
     channels = {"penny-post": PennyPost()}
@@ -183,7 +183,7 @@ async def test_a_process_that_leaves_says_so_first_and_takes_what_still_comes_un
     database = await Database.connect(settings.database_url, size=POOL_SIZE)
     addresses: list[str] = []
 
-    async def ring(kind: str) -> None:
+    async def ring(kind: str, _merchants: object) -> None:
         """Nobody listens."""
 
     channels = {"penny-post": PennyPost()}
