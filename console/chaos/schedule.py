@@ -56,6 +56,16 @@ class Strike:
     amount: float = 0.0
 
 
+def queues(seed: int) -> int:
+    """Over how many queues the merchants are spread: with every other seed each worker has one of its own."""
+    return 1 if seed % 2 else len(WORKERS)
+
+
+def served_by(worker: str, queues: int) -> str:
+    """The queues that a worker serves first, as its environment says it."""
+    return "" if queues == 1 else str(WORKERS.index(worker))
+
+
 def strikes(seed: int, minutes: float, without: Collection[str] = ()) -> list[Strike]:
     """Everything that strikes in *minutes*, in order. Kinds come round and round, each time shuffled, so that none is
     missed for long; nothing is struck while it is still down. Leaving kinds out (*without*) moves no other strike.

@@ -98,7 +98,9 @@ async def stage_of(
     """A person's own way to the hub: past the proxies."""
     ends = servers.endpoints
     environment = home.environment(ends.database_url, ends.redis_url, "fairway_worker")
-    settings = read_settings({**environment, "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1"})
+    settings = read_settings(
+        {**environment, "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1", "FAIRWAY_QUEUES": str(world.queues)}
+    )
     redis = open_redis(world.redis_url)
     try:
         async with open_hub(

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from console.chaos.link import Address, Link
-from console.chaos.schedule import LEASE_S, PROCESSES, WEBS
+from console.chaos.schedule import LEASE_S, PROCESSES, WEBS, queues, served_by
 from console.chaos.tools import Clocks, Disk
 from console.demo.shops import Shops
 from console.home import Home
@@ -39,6 +39,7 @@ class World:
     links: dict[str, Link]
     clocks: Clocks | None
     disk: Disk | None
+    queues: int
 
     @property
     def door(self) -> str:
@@ -84,7 +85,9 @@ async def open_world(
         }
         for name, url in zip(("Shopify", "WooCommerce", "EasyPost"), shops.urls, strict=True):
             links[name] = await link(name, ("127.0.0.1", 0), ("127.0.0.1", urlsplit(url).port or 0))
-        processes = {name: _process(name, servers, home, sockets, clocks, lease_s) for name in PROCESSES}
+        processes = {
+            name: _process(name, servers, home, sockets, clocks, seed, lease_s) for name in PROCESSES
+        }
         await stack.enter_async_context(_alive(processes.values()))
         ports = [urlsplit(processes[name].address).port or 0 for name in WEBS]
         for name, port in zip(WEBS, ports, strict=True):
@@ -95,7 +98,7 @@ async def open_world(
         try:
             yield World(
                 {"PostgreSQL": servers.postgres, "Valkey": servers.valkey},
-                *(ends.redis_url or "", processes, links, clocks, disk),
+                *(ends.redis_url or "", processes, links, clocks, disk, queues(seed)),
             )
         finally:
             keeping.cancel()
@@ -122,7 +125,7 @@ def _sockets(directory: Path) -> Path:
 
 
 def _process(
-    name: str, servers: Servers, home: Home, sockets: Path, clocks: Clocks | None, lease_s: float
+    name: str, servers: Servers, home: Home, sockets: Path, clocks: Clocks | None, seed: int, lease_s: float
 ) -> Process:
     role = name.split(" ", maxsplit=1)[0]
     url, redis_url = urlsplit(servers.endpoints.database_url), urlsplit(servers.endpoints.redis_url or "")
@@ -138,6 +141,8 @@ def _process(
         "FAIRWAY_ALLOW_PRIVATE_HOSTS": "1",
         "FAIRWAY_LEASE_S": str(lease_s),
         "FAIRWAY_UNSEEN_PATIENCE_S": "5",
+        "FAIRWAY_QUEUES": str(queues(seed)),
+        "FAIRWAY_SERVES": served_by(name, queues(seed)) if role == "worker" else "",
     }
     return Process(role, environment, home.directory / f"{name}.log")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.chaos.schedule import FAULTS, strikes
+from console.chaos.schedule import FAULTS, WORKERS, queues, served_by, strikes
 
 SEEDS = st.integers(0, 2**32)
 MINUTES = st.floats(0.1, 5.0)
@@ -54,3 +54,8 @@ def test_over_some_seeds_every_fault_befalls_everything_it_can() -> None:
 
 def test_two_seeds_are_two_stories() -> None:
     assert strikes(1, 1.0) != strikes(2, 1.0)
+
+
+def test_with_every_other_seed_each_worker_has_a_queue_of_its_own() -> None:
+    assert (queues(1), [served_by(worker, queues(1)) for worker in WORKERS]) == (1, ["", "", ""])
+    assert (queues(2), [served_by(worker, queues(2)) for worker in WORKERS]) == (3, ["0", "1", "2"])
