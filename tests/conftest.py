@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from connectors import discover
+import spread
 from console.servers import Servers, run_servers
 from console.servers.memory import throwaway
 from core.connector import Connector
@@ -28,6 +29,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run the tests that take minutes")
+    parser.addoption("--distributed", action="store_true", help="on spread tables, as a cluster would have them")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -74,13 +76,18 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-async def template(servers: Servers) -> str:
-    """The administrator's URL of a migrated database that tests copy."""
+async def template(servers: Servers, request: pytest.FixtureRequest) -> str:
+    """The administrator's URL of a migrated database that tests copy; with --distributed, a spread one."""
     url = on_database(servers.endpoints.database_url, "template_of_tests")
     admin = await asyncpg.connect(servers.endpoints.database_url)
     await admin.execute("CREATE DATABASE template_of_tests")
     await admin.close()
     await migrate(url, PASSWORDS)
+    if request.config.getoption("--distributed"):
+        admin = await asyncpg.connect(url)
+        await spread.spread(admin)
+        await spread.refuse_what_one_machine_has(admin)
+        await admin.close()
     return url
 
 

@@ -32,21 +32,25 @@ async def missing_of(tx: Connection, lines: Sequence[LineOf]) -> list[Row]:
 async def open_or_grow(
     tx: Connection, rows: Sequence[dict[str, Any]], now: datetime
 ) -> dict[tuple[int, str, int, int], tuple[int, bool]]:
-    """Incidents for units newly missing, one for each (merchant, kind, variant, location): (its id, whether it is new)."""
+    """Incidents for units newly missing, one for each (merchant, kind, variant, location): (its id, whether it is new).
+
+    An open one misses something, so that only a new one then misses exactly what its row says.
+    """
+    asked = {(row["merchant_id"], row["kind"], row["variant_id"], row["location_id"]): row["missing"] for row in rows}
     found = await tx.fetch(
         """INSERT INTO stock_incidents AS i (merchant_id, kind, variant_id, location_id, missing, units, cause, opened_at)
            SELECT m, k, v, l, q, u, c, $8 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[],
              $6::int[], $7::jsonb[]) AS r (m, k, v, l, q, u, c) ORDER BY m, v, k, l
            ON CONFLICT (merchant_id, variant_id, kind, location_id) WHERE closed_at IS NULL
            DO UPDATE SET missing = i.missing + excluded.missing, units = i.units + excluded.units
-           RETURNING merchant_id, kind, variant_id, location_id, incident_id, xmax = 0 AS new""",
+           RETURNING merchant_id, kind, variant_id, location_id, incident_id, missing""",
         *columns(rows, "merchant_id", "kind", "variant_id", "location_id", "missing", "units", "cause"),
         now,
     )
     return {
-        (row["merchant_id"], row["kind"], row["variant_id"], row["location_id"]): (
+        (key := (row["merchant_id"], row["kind"], row["variant_id"], row["location_id"])): (
             row["incident_id"],
-            row["new"],
+            row["missing"] == asked[key],
         )
         for row in found
     }

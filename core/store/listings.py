@@ -155,15 +155,21 @@ async def map_location_once(
     location_id: int,
     name: str,
 ) -> None:
-    """Put a shelf behind a channel's location when it is seen for the first time: later it is the merchant's choice."""
+    """Put a shelf behind a channel's location when it is seen for the first time: later it is the merchant's choice.
+
+    Its *name* is the channel's, as it was seen last.
+    """
     await tx.execute(
         """WITH first AS (
-             INSERT INTO channel_locations AS c (merchant_id, connection_id, channel_location_id, name)
+             INSERT INTO channel_locations (merchant_id, connection_id, channel_location_id, name)
              VALUES ($1, $2, $3, $5)
-             ON CONFLICT (merchant_id, connection_id, channel_location_id) DO UPDATE SET name = excluded.name
-             RETURNING xmax = 0 AS fresh)
+             ON CONFLICT (merchant_id, connection_id, channel_location_id) DO NOTHING
+             RETURNING channel_location_id),
+           again AS (
+             UPDATE channel_locations SET name = $5
+             WHERE merchant_id = $1 AND connection_id = $2 AND channel_location_id = $3 AND name <> $5)
            INSERT INTO connection_locations (merchant_id, connection_id, channel_location_id, location_id)
-           SELECT $1, $2, $3, $4 FROM first WHERE fresh""",
+           SELECT $1, $2, channel_location_id, $4 FROM first""",
         merchant_id,
         connection_id,
         channel_location_id,

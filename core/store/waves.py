@@ -55,16 +55,13 @@ async def hold(
     found: Mapping[str, int],
     of_listings: int,
     now: datetime,
-) -> list[str]:
-    """Ask a person about waves (kind -> listings); a question that is open is brought up to date, one whose wave is over
-    is closed. Returns the kinds that were not held before.
-    """
-    rows = await tx.fetch(
+) -> None:
+    """Ask a person about waves (kind -> listings); a question that is open is brought up to date."""
+    await tx.execute(
         """INSERT INTO waves AS w (merchant_id, connection_id, kind, listings, of_listings, held_at)
            SELECT $1, $2, k, n, $5, $6 FROM unnest($3::text[], $4::int[]) AS f (k, n)
            ON CONFLICT (merchant_id, connection_id, kind) WHERE decided_at IS NULL DO UPDATE SET
-             listings = excluded.listings, of_listings = excluded.of_listings
-           RETURNING kind, xmax = 0 AS fresh""",
+             listings = excluded.listings, of_listings = excluded.of_listings""",
         merchant_id,
         connection_id,
         list(found),
@@ -72,7 +69,6 @@ async def hold(
         of_listings,
         now,
     )
-    return [row["kind"] for row in rows if row["fresh"]]
 
 
 async def close_gone(

@@ -35,10 +35,10 @@ async def hold_waves(tx: Connection, lease: Lease, now: datetime) -> Held:
     listings = await waves.listings_of(tx, *where)
     # What was asked about once stays held until it is answered, or until nothing of it is left.
     held = brakes.waves(pending, listings) | (asked & set(pending))
-    fresh = await waves.hold(tx, *where, {kind: pending[kind] for kind in held}, listings, now)
+    await waves.hold(tx, *where, {kind: pending[kind] for kind in held}, listings, now)
     if asked - held:
         await waves.close_gone(tx, *where, held, now)
-    for kind in fresh:
+    for kind in sorted(held - asked):
         fields = {
             "merchant": lease.merchant_id,
             "connection": lease.connection_id,

@@ -15,7 +15,8 @@ from core.store import migrate as migrating
 from core.store.database import Database
 from core.store.migrate import migrate
 
-# What PostgreSQL knows of a schema, as text: two databases with the same answers are the same.
+# What PostgreSQL knows of a schema, as text: two databases with the same answers are the same. Whether its tables are in
+# partitions is none of it, so that with --distributed the test says that spreading them lost nothing.
 CATALOG = {
     "columns": """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
@@ -23,20 +24,21 @@ CATALOG = {
           pg_get_expr(d.adbin, d.adrelid)
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
         ORDER BY 1, a.attnum""",
     "constraints": """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
+        WHERE connamespace = 'public'::regnamespace AND conparentid = 0 ORDER BY 1, 2""",
     "indexes": """
-        SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2""",
+        SELECT tablename, indexname, replace(indexdef, ' ON ONLY ', ' ON ') FROM pg_indexes
+        WHERE schemaname = 'public' ORDER BY 1, 2""",
     "policies": "SELECT * FROM pg_policies WHERE schemaname = 'public' ORDER BY tablename, policyname",
     "row security": """
         SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1""",
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1""",
     "grants on tables": """
-        SELECT relname, relacl::text FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S') ORDER BY 1""",
+        SELECT relname, ARRAY(SELECT a::text FROM unnest(relacl) AS a ORDER BY 1) FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S') ORDER BY 1""",
     "grants on columns": """
         SELECT c.relname, a.attname, a.attacl::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         WHERE c.relnamespace = 'public'::regnamespace AND a.attacl IS NOT NULL ORDER BY 1, 2""",
@@ -91,7 +93,7 @@ async def test_a_migration_edited_after_it_ran_is_refused(
 
 async def tables_of_tenants(admin: asyncpg.Connection[asyncpg.Record]) -> list[str]:
     rows = await admin.fetch(
-        """SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+        """SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
            AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'merchant_id')
            ORDER BY 1"""
     )
@@ -102,7 +104,7 @@ async def test_only_the_list_of_migrations_belongs_to_no_merchant(
     admin: asyncpg.Connection[asyncpg.Record],
 ) -> None:
     rows = await admin.fetch(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
     )
 
     assert {row[0] for row in rows} - set(await tables_of_tenants(admin)) == {"migrations"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from spread import partitioned, tenant_tables
 from usecase_rig import ITEMS, MUG, TEA, Rig, Shop
 
 from core.flow import decode
@@ -24,8 +25,6 @@ OTHERS = 3_000  # merchants that have the same as ours: enough for a plan along 
 
 # They carry no content and are claimed across merchants: a worker learns here whom to declare.
 QUEUES = {"todo", "dirty", "schedule"}
-# Small, and unique over all merchants: who there is, whose account and whose address it is. Every machine has them whole.
-DIRECTORY = {"merchants", "connections", "hooks"}
 
 
 @pytest.fixture
@@ -137,22 +136,11 @@ async def _spread(admin: asyncpg.Connection[asyncpg.Record]) -> None:
     And without row level security: a partition is found by what the statement itself says.
     """
     await admin.execute("CREATE SCHEMA spread; GRANT USAGE ON SCHEMA spread TO fairway_worker")
-    tables = await admin.fetch(
-        """SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'merchant_id'
-           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> ALL ($1::text[])""",
-        sorted(DIRECTORY),
-    )
-    for (name,) in tables:
-        what = "INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING INDEXES"
-        await admin.execute(
-            f"CREATE TABLE spread.{name} (LIKE public.{name} {what}) PARTITION BY HASH (merchant_id);"
-            f"GRANT ALL ON spread.{name} TO fairway_worker"
+    for name in await tenant_tables(admin):
+        await partitioned(
+            admin, f"spread.{name}", f"public.{name}", parts="spread", number=PARTITIONS, including="INDEXES"
         )
-        for number in range(PARTITIONS):
-            await admin.execute(
-                f"CREATE TABLE spread.{name}__{number} PARTITION OF spread.{name}"
-                f" FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number})"
-            )
+        await admin.execute(f"GRANT ALL ON spread.{name} TO fairway_worker")
         columns = await admin.fetchval(
             """SELECT array_agg(quote_ident(attname)::text) FROM pg_attribute
                WHERE attrelid = $1::regclass AND attnum > 0 AND attgenerated = '' AND NOT attisdropped""",
