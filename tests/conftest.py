@@ -11,9 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import spread
 
 from connectors import discover
-import spread
 from console.servers import Servers, run_servers
 from console.servers.memory import throwaway
 from core.connector import Connector
@@ -29,16 +29,41 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run the tests that take minutes")
-    parser.addoption("--distributed", action="store_true", help="on spread tables, as a cluster would have them")
+    parser.addoption(
+        "--distributed", action="store_true", help="on spread tables, as a cluster would have them"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    soak = config.getoption("--soak")
+    soak, distributed = config.getoption("--soak"), config.getoption("--distributed")
+    if distributed:
+        import taken_back  # it knows the use cases, which other tests do not have to import
+
+        taken_back.take_back_once_each()
     for item in items:
         if "soak" in item.keywords:
             item.add_marker(
                 pytest.mark.timeout(0) if soak else pytest.mark.skip(reason="a soak: runs only with --soak")
             )
+        if distributed and (alone := item.get_closest_marker("one_machine")):
+            item.add_marker(pytest.mark.skip(reason=f"not with --distributed: {alone.args[0]}"))
+        if not distributed and item.get_closest_marker("spread"):
+            item.add_marker(pytest.mark.skip(reason="about spread tables: runs only with --distributed"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.config.getoption("--distributed"):
+        import taken_back
+
+        taken_back.left_alone = item.get_closest_marker("undisturbed") is not None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--distributed"):
+        from taken_back import struck
+
+        said = ", ".join(f"{name} {count}" for name, count in struck.most_common() if count)
+        terminalreporter.write_line(f"on spread tables; calls of which a transaction was taken back: {said}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -73,7 +73,8 @@ async def partitioned(
     schema, name = table.split(".")
     what = "DEFAULTS IDENTITY CONSTRAINTS GENERATED STORAGE " + including
     options = await admin.fetchval(
-        "SELECT ' WITH (' || array_to_string(reloptions, ', ') || ')' FROM pg_class WHERE oid = $1::regclass", like
+        "SELECT ' WITH (' || array_to_string(reloptions, ', ') || ')' FROM pg_class WHERE oid = $1::regclass",
+        like,
     )
     await admin.execute(
         f"CREATE TABLE {table} (LIKE {like} {' '.join('INCLUDING ' + one for one in what.split())})"

@@ -123,4 +123,12 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:  # whoever read us has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except Exception as error:
+        from core.store.database import TAKEN_BACK
+
+        if not isinstance(error, TAKEN_BACK):
+            raise
+        sentence = "The database took this back, since others change the same at this moment. Say it again."
+        click.echo(f"fairway: {sentence} ({type(error).__name__})", err=True)
+        sys.exit(FairwayError.exit_code)
     sys.exit(result if isinstance(result, int) else 0)

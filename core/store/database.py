@@ -4,11 +4,13 @@ is a single function of the schema that does so itself (`Database.session`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
 import orjson
@@ -19,6 +21,8 @@ from core.flow import decode
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Row: TypeAlias = asyncpg.Record
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # What a statement may cost before it is a mistake; set on every session.
 GUARDS = {
@@ -33,10 +37,13 @@ GUARDS = {
 # What statements of ours take lists of.
 ARRAYS = ("bigint", "boolean", "bytea", "int", "interval", "jsonb", "numeric", "text", "timestamptz")
 
+# Errors that say that nothing of the transaction happened, and that the same again will work.
+TAKEN_BACK = (asyncpg.exceptions.SerializationError, asyncpg.exceptions.DeadlockDetectedError)
+TRIES = 5  # of what was taken back, before whoever asked for it is told
+
 # Errors that say nothing about whether the transaction happened, or that the same again will work.
 RETRYABLE = (
-    asyncpg.exceptions.SerializationError,
-    asyncpg.exceptions.DeadlockDetectedError,
+    *TAKEN_BACK,
     asyncpg.exceptions.LockNotAvailableError,
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.AdminShutdownError,
@@ -124,6 +131,25 @@ class Database:
 
     async def close(self) -> None:
         await self._pool.close()
+
+
+def again(work: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """*work* is done from its beginning once more where the database took its transaction back, a few times.
+
+    For what a person asks for: nobody looks for it by himself, as workers do for theirs. Only for what writes in one
+    transaction, and not before another one that may be taken back.
+    """
+
+    @wraps(work)
+    async def done(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(TRIES - 1):
+            try:
+                return await work(*args, **kwargs)
+            except TAKEN_BACK:
+                await asyncio.sleep(0.02 * 2**attempt)
+        return await work(*args, **kwargs)
+
+    return done
 
 
 async def declare(tx: Connection, merchants: Iterable[int]) -> None:

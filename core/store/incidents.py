@@ -36,7 +36,10 @@ async def open_or_grow(
 
     An open one misses something, so that only a new one then misses exactly what its row says.
     """
-    asked = {(row["merchant_id"], row["kind"], row["variant_id"], row["location_id"]): row["missing"] for row in rows}
+    asked = {
+        (row["merchant_id"], row["kind"], row["variant_id"], row["location_id"]): row["missing"]
+        for row in rows
+    }
     found = await tx.fetch(
         """INSERT INTO stock_incidents AS i (merchant_id, kind, variant_id, location_id, missing, units, cause, opened_at)
            SELECT m, k, v, l, q, u, c, $8 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::int[],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from core.hub import Hub
 from core.store import listing_rules
+from core.store.database import again
 from core.store.listing_rules import Scope
 from core.usecases.hold_back import hold_back
 
 
+@again
 async def accept_oversold(hub: Hub, merchant_id: int, limit: float | None, said_by: str) -> None:
     """Say it for all listings of a merchant (None: nothing is said any more) and hold back at once what follows.
 

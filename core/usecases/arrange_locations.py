@@ -7,9 +7,10 @@ from core.hub import Hub
 from core.rules.locations import Location, Master
 from core.store import connections, level_facts, locations
 from core.store.connections import Linked
-from core.store.database import Connection
+from core.store.database import Connection, again
 
 
+@again
 async def add_location(
     hub: Hub, merchant_id: int, name: str, master: Master, connection: str | None = None
 ) -> int:
@@ -25,6 +26,7 @@ async def add_location(
     return made
 
 
+@again
 async def set_master(
     hub: Hub, merchant_id: int, name: str, master: Master, connection: str | None = None
 ) -> None:
@@ -48,6 +50,7 @@ async def set_master(
     await hub.wake.ring("relevel", [merchant_id])
 
 
+@again
 async def map_location(
     hub: Hub, merchant_id: int, connection: str, place: str, name: str, *, away: bool = False
 ) -> bool:

@@ -12,11 +12,12 @@ from datetime import datetime
 from core.errors import UsageProblem
 from core.failpoints import reach
 from core.hub import Hub
+from core.log import get_log
 from core.rules.locations import Location, Master, refusal
 from core.rules.movements import Balance, Delta, Impossible, Reason
 from core.rules.skus import tidy_sku
 from core.store import ledger, listings, locations, stock
-from core.store.database import Connection
+from core.store.database import RETRYABLE, Connection, again
 from core.store.stock import Entry
 from core.usecases.take_back import take_back
 
@@ -124,6 +125,9 @@ class Desk:
         )
 
 
+log = get_log("stock")
+
+
 class _Undo(Exception):
     """Takes a dry run back."""
 
@@ -157,7 +161,13 @@ async def desk_of(
         return
     await reach("shelf.stored")
     if desk is not None and desk.entries:
-        await take_back(hub, merchant_id, sorted({variant_id for variant_id, _ in desk.booked.below}))
+        try:
+            await take_back(hub, merchant_id, sorted({variant_id for variant_id, _ in desk.booked.below}))
+        except RETRYABLE as error:  # what was booked is booked; the relevel job takes back what is left
+            log.warning(
+                "what is promised does not fit what is there yet",
+                extra={"fields": {"error": type(error).__name__}},
+            )
         await hub.wake.ring("relevel", [merchant_id])
 
 
@@ -190,6 +200,7 @@ def _refuse(problems: Sequence[str]) -> None:
 Decide = Callable[[Desk, Asked, Location], None]
 
 
+@again
 async def book_units(
     hub: Hub,
     merchant_id: int,

@@ -10,6 +10,7 @@ from core.errors import UsageProblem
 from core.hub import Account, Hub
 from core.model.order import PaymentStatus
 from core.store import connections, deliveries, schedule
+from core.store.database import again
 from core.store.deliveries import body_owner
 from core.store.words import newest_bodies, orders_held_for, put_words
 
@@ -80,6 +81,7 @@ def _holds(reading: Reading) -> set[tuple[str, str]]:
     return {(hold.code, hold.pointer) for hold in reading.order.holds}
 
 
+@again
 async def change_words(hub: Hub, merchant_id: int, words: Sequence[Word]) -> int:
     """Keep *words* and look again at the orders that were held for a word; returns how many those are."""
     check_words(words)

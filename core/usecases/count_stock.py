@@ -17,6 +17,7 @@ from core.rules.locations import Location, Master, refusal
 from core.rules.movements import Impossible, Reason, believed_instant, counted
 from core.rules.skus import tidy_sku
 from core.store import ledger, stock
+from core.store.database import again
 from core.usecases.book_units import Asked, Booked, Change, Desk, desk_of, sit_down
 
 
@@ -41,6 +42,7 @@ class _Found:
     taken_at: datetime | None
 
 
+@again
 async def count_stock(
     hub: Hub,
     merchant_id: int,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from core.errors import Missing
 from core.hub import Hub
 from core.store import connections, schedule, waves
+from core.store.database import again
 
 
+@again
 async def decide_wave(hub: Hub, wave_id: int, *, release: bool, by: str) -> int:
     """Tell the channel after all (*release*), or leave its listings as they are until what they may sell changes again.
 

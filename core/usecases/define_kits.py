@@ -11,7 +11,7 @@ from core.hub import Hub
 from core.rules.kits import KitCycle, flatten
 from core.rules.skus import tidy_sku
 from core.store import kits, listings, stock
-from core.store.database import Connection
+from core.store.database import Connection, again
 from core.store.kits import Parts
 
 MOST_UNITS = 100_000  # of one component in one kit, nested kits multiplied out
@@ -35,6 +35,7 @@ class KitChange:
         return "changed" if self.before and self.after else "added" if self.after else "removed"
 
 
+@again
 async def define_kits(
     hub: Hub, merchant_id: int, wanted: Mapping[str, Mapping[str, int]], *, dry_run: bool = False
 ) -> list[KitChange]:

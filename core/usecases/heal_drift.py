@@ -10,10 +10,11 @@ from core.hub import Hub
 from core.rules.drift import Drift
 from core.rules.drift_settling import Step, Verdict, Wins
 from core.store import drifts, looks, schedule
-from core.store.database import Connection, Row
+from core.store.database import Connection, Row, again
 from core.usecases.heal_drifts import Healing, heal, healers, lock_books
 
 
+@again
 async def heal_drift(hub: Hub, merchant_id: int, drift_id: int, wins: Wins, *, by: str) -> str:
     """Heal a difference that waits for a person: the hub's count is told again, or the channel's is booked, *by* whom.
 
@@ -45,6 +46,7 @@ async def heal_drift(hub: Hub, merchant_id: int, drift_id: int, wins: Wins, *, b
     return status
 
 
+@again
 async def ignore_drift(hub: Hub, merchant_id: int, drift_id: int, *, by: str) -> None:
     """Leave a difference as it is, until it becomes another one. Raises `Missing`."""
     async with hub.database.transaction([merchant_id]) as tx:

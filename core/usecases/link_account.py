@@ -14,6 +14,7 @@ from core.hub import Hub
 from core.net import Line, drive
 from core.rules.own_count import check_count_rule
 from core.store import connections, schedule
+from core.store.database import again
 from core.usecases.track_parcels import track_parcels
 
 
@@ -28,6 +29,7 @@ class NewLink:
     webhook_secret: str
 
 
+@again
 async def link_account(
     hub: Hub,
     *,

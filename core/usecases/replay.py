@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from core.failpoints import reach
 from core.hub import Hub
 from core.store import deliveries, follow
+from core.store.database import again
 from core.usecases.follow_deliveries import Became, Outcome, merchants_of, outcomes, until_read
 
 AT_ONCE = 1_000  # deliveries of one transaction; also the most that are told one by one
@@ -36,9 +37,7 @@ async def replay(
     merchants = await merchants_of(hub)
     queued = 0
     for start in range(0, len(ids), AT_ONCE):
-        async with hub.database.transaction(merchants) as tx:
-            queued += len(await deliveries.put_back(tx, merchants, ids[start : start + AT_ONCE], hub.clock()))
-            await reach("replay.storing")
+        queued += await _put_back(hub, merchants, ids[start : start + AT_ONCE])
         await reach("replay.stored")
     await hub.wake.ring("drain", merchants)
     waiting = await until_read(hub, ids, wait_s, tell=tell)
@@ -48,6 +47,14 @@ async def replay(
     after = await outcomes(hub, ids) if one_by_one else []
     told = tuple(_anew(item, before.get(item.delivery_id)) for item in after)
     return Replayed(queued, len(waiting), len(parked), workers, told)
+
+
+@again
+async def _put_back(hub: Hub, merchants: Sequence[int], ids: Sequence[int]) -> int:
+    async with hub.database.transaction(merchants) as tx:
+        queued = len(await deliveries.put_back(tx, merchants, ids, hub.clock()))
+        await reach("replay.storing")
+    return queued
 
 
 def _anew(item: Outcome, version_before: int | None) -> Outcome:

@@ -11,7 +11,7 @@ from core.failpoints import reach
 from core.hub import Hub
 from core.rules.incidents import Policy
 from core.store import claims, incidents, orders, stock
-from core.store.database import Connection, Row
+from core.store.database import Connection, Row, again
 from core.usecases.decide_lines import Holders, Plan, carry_out, costliest_first, holders_for, plan_victims
 from core.usecases.fill_shortages import fill_shortages
 from core.usecases.hand_over import claimant_of
@@ -38,6 +38,21 @@ async def resolve_incident(
         raise UsageProblem(
             f"{policy} decides nothing for an order that goes without.", fix="Say backorder or cancel."
         )
+    plan = await _decide(hub, merchant_id, incident_id, policy, victim, by)
+    await reach("resolve.stored")
+    if policy is Policy.OTHER_LOCATION:
+        await fill_shortages(hub)
+    await hub.wake.ring("relevel", [merchant_id])
+    async with hub.database.transaction([merchant_id]) as tx:
+        incident = await incidents.find(tx, merchant_id, incident_id)
+    moved = sum(hand.units for hand in plan.hands if hand.units > 0)
+    return Resolved(len(plan.decisions), moved, incident["missing"] if incident else 0)
+
+
+@again
+async def _decide(
+    hub: Hub, merchant_id: int, incident_id: int, policy: Policy, victim: int | None, by: str
+) -> Plan:
     now = hub.clock()
     async with hub.database.transaction([merchant_id]) as tx:
         foreseen, variant_id = await _plan(tx, hub, merchant_id, incident_id, policy, victim)
@@ -48,14 +63,7 @@ async def resolve_incident(
             raise Busy("Another order for the same units has just come in.", fix="Look again and repeat it.")
         await carry_out(tx, merchant_id, plan, now, by=by)
         await reach("resolve.storing")
-    await reach("resolve.stored")
-    if policy is Policy.OTHER_LOCATION:
-        await fill_shortages(hub)
-    await hub.wake.ring("relevel", [merchant_id])
-    async with hub.database.transaction([merchant_id]) as tx:
-        incident = await incidents.find(tx, merchant_id, incident_id)
-    moved = sum(hand.units for hand in plan.hands if hand.units > 0)
-    return Resolved(len(plan.decisions), moved, incident["missing"] if incident else 0)
+    return plan
 
 
 async def _plan(

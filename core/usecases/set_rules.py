@@ -10,11 +10,12 @@ from core.rules.offers import ListingRule
 from core.rules.skus import tidy_sku
 from core.store import braking, connections, listing_rules, schedule
 from core.store.braking import Braked
-from core.store.database import Connection
+from core.store.database import Connection, again
 from core.store.listing_rules import Scope
 from core.store.stock import mark_dirty
 
 
+@again
 async def set_rule(
     hub: Hub, merchant_id: int, scope: Scope, said: ListingRule, *, without: Collection[str] = (), by: str
 ) -> ListingRule:
@@ -30,6 +31,7 @@ async def set_rule(
     return rule
 
 
+@again
 async def stop_sell(hub: Hub, merchant_id: int, scope: Scope, *, by: str) -> Braked:
     """Take everything in *scope* off sale: its channels are told nothing else before that."""
     now = hub.clock()
@@ -45,6 +47,7 @@ async def stop_sell(hub: Hub, merchant_id: int, scope: Scope, *, by: str) -> Bra
     return found
 
 
+@again
 async def freeze(hub: Hub, merchant_id: int, scope: Scope, *, by: str) -> Braked:
     """Write nothing to channels for what is in *scope*; what a call under way writes is the last."""
     now = hub.clock()
@@ -55,6 +58,7 @@ async def freeze(hub: Hub, merchant_id: int, scope: Scope, *, by: str) -> Braked
         return await braking.count(tx, merchant_id, scope)
 
 
+@again
 async def let_go(hub: Hub, merchant_id: int, scope: Scope, what: str, *, by: str) -> Braked:
     """Take back a stop (*what* is "stop_sell") or a freeze ("freeze") of exactly this scope. Wider ones still hold.
 
@@ -81,6 +85,7 @@ async def expire_rules(hub: Hub) -> int:
     return len(over)
 
 
+@again
 async def retry(hub: Hub, merchant_id: int, scope: Scope) -> int:
     """Tell channels again what they refused in *scope*; returns how many levels that is about."""
     now = hub.clock()
@@ -91,6 +96,7 @@ async def retry(hub: Hub, merchant_id: int, scope: Scope) -> int:
     return count
 
 
+@again
 async def tag_variants(hub: Hub, merchant_id: int, skus: Sequence[str], tags: Sequence[str]) -> int:
     """Give variants these tags instead of those they have; returns how many variants were found."""
     now = hub.clock()

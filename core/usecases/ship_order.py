@@ -18,7 +18,7 @@ from core.rules.intake import Intake
 from core.rules.shipping import OpenLine, choose_lines, tidy_tracking_number, with_shipped
 from core.sealing import associated
 from core.store import connections, fulfillments, orders, outbox, schedule
-from core.store.database import Connection, Row
+from core.store.database import Connection, Row, again
 from core.store.outbox import Wish
 from core.usecases.apply_tracking import where_it_is
 from core.usecases.move_stock import move_stock
@@ -52,6 +52,7 @@ class Shipped:
     repeated: bool = False
 
 
+@again
 async def ship_order(
     hub: Hub,
     merchant_id: int,

@@ -13,7 +13,7 @@ from core.failpoints import reach
 from core.hub import Hub
 from core.rules.incidents import Victim, choose_victims
 from core.store import claims, connections, orders, stock
-from core.store.database import Connection, Row
+from core.store.database import Connection, Row, again
 from core.usecases.hand_over import Hand, claimant_of, hand_over
 from core.usecases.run_log import recorded
 
@@ -44,12 +44,7 @@ async def take_back(hub: Hub, merchant_id: int, variants: Iterable[int]) -> list
     wanted = sorted(set(variants))
     taken: dict[Shelf, int] = defaultdict(int)
     while True:
-        now = hub.clock()
-        async with recorded(hub, "take_back", [merchant_id], now, merchant_id=merchant_id) as (tx, about):
-            hands = await _take(tx, hub, merchant_id, wanted, now)
-            about.counts = {"units": -sum(hand.units for hand in hands)} if hands else {}
-            if hands:
-                await reach("takeback.storing")
+        hands = await _take_some(hub, merchant_id, wanted)
         if not hands:
             break
         await reach("takeback.stored")
@@ -58,6 +53,17 @@ async def take_back(hub: Hub, merchant_id: int, variants: Iterable[int]) -> list
     if taken:
         await hub.wake.ring("relevel", [merchant_id])  # another location may have what they miss
     return [TakenBack(*shelf, units) for shelf, units in sorted(taken.items())]
+
+
+@again
+async def _take_some(hub: Hub, merchant_id: int, wanted: list[int]) -> list[Hand]:
+    now = hub.clock()
+    async with recorded(hub, "take_back", [merchant_id], now, merchant_id=merchant_id) as (tx, about):
+        hands = await _take(tx, hub, merchant_id, wanted, now)
+        about.counts = {"units": -sum(hand.units for hand in hands)} if hands else {}
+        if hands:
+            await reach("takeback.storing")
+    return hands
 
 
 async def _take(tx: Connection, hub: Hub, merchant_id: int, variants: list[int], now: datetime) -> list[Hand]:

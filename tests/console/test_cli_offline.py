@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import asyncpg
+import click
 import jsonschema
 import pytest
 from cli_rig import ROOT, Shell
@@ -46,6 +48,21 @@ async def test_help_needs_no_hub(shell: Shell, words: tuple[str, ...]) -> None:
 
     assert said.code == 0
     assert said.out.startswith("Usage: fairway")
+
+
+async def test_what_the_database_took_back_again_and_again_is_a_sentence(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command
+    def refused() -> None:
+        raise asyncpg.SerializationError("could not serialize access")
+
+    monkeypatch.setattr("console.cli.main.fairway", refused)
+    said = await shell()
+
+    assert said.code == 1
+    assert said.err.startswith("fairway: The database took this back")
+    assert "Traceback" not in said.err
 
 
 def test_every_command_of_the_tables_has_its_help() -> None:

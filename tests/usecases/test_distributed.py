@@ -108,6 +108,36 @@ def test_nothing_listens_or_notifies_and_only_migrations_take_an_advisory_lock(f
     assert set(found) <= {"core/store/migrate.py"}
 
 
+@pytest.mark.spread
+async def test_the_tables_of_merchants_are_in_partitions_which_serving_roles_cannot_name(rig: Rig) -> None:
+    names = await tenant_tables(rig.admin)
+
+    kinds = await rig.admin.fetch("SELECT DISTINCT relkind FROM pg_class WHERE relname = ANY ($1)", names)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="schema parts"):
+        async with rig.hub.database.transaction([rig.merchant_id]) as tx:
+            await tx.fetch("SELECT FROM parts.orders__0")
+
+    assert len(names) > 50
+    assert [row["relkind"] for row in kinds] == [b"p"]
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pg_advisory_lock(1)",
+        "pg_advisory_xact_lock(1)",
+        "pg_try_advisory_xact_lock(1, 2)",
+        "pg_notify('a', 'b')",
+    ],
+)
+async def test_what_one_machine_has_is_refused(rig: Rig, call: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for function"):
+        async with rig.hub.database.transaction([rig.merchant_id]) as tx:
+            await tx.execute(f"SELECT {call}")
+
+
+@pytest.mark.undisturbed("it plays the error itself")
 async def test_a_slice_that_could_not_be_serialized_is_applied_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

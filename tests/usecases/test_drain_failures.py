@@ -210,6 +210,7 @@ async def test_another_merchants_deliveries_share_the_slice_and_nothing_else(
     assert await stranger.violations() == {}
 
 
+@pytest.mark.undisturbed("it plays an error of the database itself")
 async def test_a_lost_database_connection_costs_no_delivery_a_try(
     rig: Rig, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

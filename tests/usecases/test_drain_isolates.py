@@ -136,6 +136,7 @@ async def test_a_backlog_of_one_merchant_leaves_every_other_its_share_of_each_sl
     assert [(row["merchant_id"], row["n"]) for row in left] == [(rig.merchant_id, 40 - 6)]
 
 
+@pytest.mark.undisturbed("it counts runs, and a slice that is taken back is one more")
 async def test_those_who_have_little_of_a_slice_do_not_wait_for_who_has_much(
     rig: Rig, make_hub: Callable[..., Any]
 ) -> None:

@@ -19,6 +19,10 @@ from core.usecases.relevel import relevel
 from core.usecases.settle_unmapped import settle_unmapped
 from core.usecases.sweep import KEPT, sweep
 
+pytestmark = pytest.mark.undisturbed(
+    "it counts runs and their lines, and a slice that is taken back is one more"
+)
+
 
 async def test_a_slice_is_a_run_that_says_nothing_when_all_is_well(rig: Rig) -> None:
     await rig.counted(mug=10)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import asyncpg
 import pytest
 from incidents_rig import IncidentRig
 from usecase_rig import MUG, TEA
 
 from core.flow import decode
 from core.store import orders
+from core.usecases import book_units
 from core.usecases.count_stock import Counted, count_stock
 from core.usecases.take_back import take_back_found
 
@@ -132,6 +134,24 @@ async def test_a_shelf_left_below_by_a_process_that_ended_is_found_by_the_next(m
     assert await take_back_found(market.hub) == 2
     assert await take_back_found(market.hub) == 0
     assert await market.stock() == (0, 0)
+
+
+async def test_a_count_is_booked_even_where_the_database_lets_nothing_be_taken_back(
+    market: IncidentRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await market.counted(mug=2)
+    await market.sold(1, 2)
+
+    async def refused(*_: Any) -> None:
+        raise asyncpg.SerializationError("could not serialize access")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(book_units, "take_back", refused)
+        await count(market, 1)
+
+    assert await market.stock() == (1, 2)
+    assert await take_back_found(market.hub) == 1
+    assert await market.stock() == (1, 1)
 
 
 async def test_of_two_variants_each_has_its_incident(market: IncidentRig) -> None:
