@@ -86,13 +86,11 @@ def _once(called: Work, *, repeats: bool = False) -> Work:
 
     @functools.wraps(called)
     async def calling(*args: Any, **kwargs: Any) -> Any:
+        if left_alone:
+            return await called(*args, **kwargs)
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         reach = 1 if called.__name__ in FIRST_ONLY else REACH
-        call = _Call(
-            int(os.environ["KK"]) % reach
-            if "KK" in os.environ
-            else zlib.crc32(f"{test} {called.__name__}".encode()) % reach
-        )
+        call = _Call(zlib.crc32(f"{test} {called.__name__}".encode()) % reach)
         token = _call.set(call)
         try:
             with suppress(*((asyncpg.SerializationError,) if repeats else ())):
@@ -127,5 +125,5 @@ def _session(really: Any) -> Any:
 
 async def _strike(connection: Connection) -> None:
     call = _call.get()
-    if call is not None and not left_alone and call.due():
+    if call is not None and call.due():
         await connection.execute(TAKE_BACK)
