@@ -124,5 +124,6 @@ _GROWING = [
     "",
     "What is not built: no query is answered by a read replica, and tables are not partitioned, so one PostgreSQL carries",
     "every merchant of a hub. Merchants that outgrow it need a second hub. Tables lead with the merchant in their keys,",
-    "which is what a spread over several servers would need; no figure of such a spread is claimed here.",
+    "and the tests of the store and the use cases also run with all of them in partitions by merchant, which is what a",
+    "spread over several servers would need; no figure of such a spread is claimed here.",
 ]
