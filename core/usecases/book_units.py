@@ -21,6 +21,8 @@ from core.store.database import RETRYABLE, Connection, again
 from core.store.stock import Entry
 from core.usecases.take_back import take_back
 
+log = get_log("stock")
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -123,9 +125,6 @@ class Desk:
                 occurred_at=occurred_at,
             )
         )
-
-
-log = get_log("stock")
 
 
 class _Undo(Exception):
