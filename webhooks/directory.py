@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from core.connector import Challenges, Connector
@@ -13,20 +14,20 @@ from core.errors import Missing
 from core.log import get_log
 from core.sealing import BodyBox, Keyring
 from core.store import connections
-from core.store.database import Connection, Database
+from core.store.connections import Linked, SealedCredential
+from core.store.database import Database
 from webhooks.problems import Refusal
 
 KEPT_S = 60.0  # a known token
 MISSED_S = 5.0  # an unknown token; also the least age of what is read again after a refusal
 MAX_KEPT = 1_000  # of each; a data key with its compressor takes 100 kB
 LOOKUPS = 2  # at once, so that a flood of made-up tokens leaves sessions for storing
+AT_ONCE = 100  # tokens that one of them looks up
 PATIENCE_S = 1.5
 
 log = get_log("web")
 
 T = TypeVar("T")
-
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,11 @@ class Hook:
 
 
 class Directory:
-    """Looks tokens up; unknown ones are remembered, too, so that asking again costs the same."""
+    """Looks tokens up; unknown ones are remembered, too, so that asking again costs the same.
+
+    What is asked for while a look-up is on its way is looked up together by the next: after a start, or a quiet minute, as
+    many tokens are new as there are shops.
+    """
 
     def __init__(self, database: Database, registry: Mapping[str, Connector], ring: Keyring) -> None:
         self._database = database
@@ -52,8 +57,12 @@ class Directory:
         self._ring = ring
         self._found: dict[str, tuple[datetime, Hook]] = {}
         self._missed: dict[str, datetime] = {}
-        self._looking: dict[str, asyncio.Task[Hook | None]] = {}
-        self._lookups = asyncio.Semaphore(LOOKUPS)
+        self._asked: dict[str, asyncio.Future[Hook | None]] = {}
+        self._waiting: deque[tuple[str, datetime]] = deque()  # those of them that no look-up has taken yet
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._open_lookups = (
+            0  # tasks leave _lookups a moment after they looked at the queue for the last time
+        )
 
     async def find(self, token: str, now: datetime) -> Hook | None:
         """The hook of *token* or None; raises `Refusal` when the database does not say."""
@@ -74,75 +83,102 @@ class Directory:
 
     async def _look(self, token: str, now: datetime) -> Hook | None:
         """One look-up for all who ask for *token*. It is never cut off: they stop waiting for it."""
-        lookup = self._looking.get(token)
-        if lookup is None:
-            if len(self._looking) >= MAX_KEPT:
+        answer = self._asked.get(token)
+        if answer is None:
+            if len(self._asked) >= MAX_KEPT:
                 raise Refusal("overloaded")
-            lookup = asyncio.create_task(self._read(token, now))
-            self._looking[token] = lookup
-            lookup.add_done_callback(lambda ended: self._ended(token, ended))
-        await asyncio.wait([lookup], timeout=PATIENCE_S)
-        if not lookup.done():
+            answer = self._asked[token] = asyncio.get_running_loop().create_future()
+            self._waiting.append((token, now))
+            if self._open_lookups < LOOKUPS:
+                self._open_lookups += 1
+                lookup = asyncio.create_task(self._look_up())
+                self._lookups.add(lookup)
+                lookup.add_done_callback(self._lookups.discard)
+        await asyncio.wait([answer], timeout=PATIENCE_S)
+        if not answer.done():
             raise Refusal("overloaded")
-        return lookup.result()
+        return answer.result()
 
-    def _ended(self, token: str, lookup: asyncio.Task[Hook | None]) -> None:
-        del self._looking[token]
-        if not lookup.cancelled():
-            lookup.exception()  # perhaps nobody waits for it any more
+    async def _look_up(self) -> None:
+        """Look up what waits, some at a time, until nothing does."""
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
+            found = await self._read(batch)
+            for token, now in batch:
+                self._settle(token, now, found.get(token))
+        self._open_lookups -= 1
 
-    async def _read(self, token: str, now: datetime) -> Hook | None:
-        async with self._lookups:
+    async def _read(self, asked: Sequence[tuple[str, datetime]]) -> dict[str, Hook | Exception]:
+        """What there is behind the tokens; an error where that could not be told. Unknown ones are left out."""
+        try:
+            return await self._ask(asked)
+        except Exception:  # noqa: BLE001 - a session that the server ended: the next one works
             try:
-                hook = await self._ask(token, now)
-            except Exception:  # noqa: BLE001 - a session that the server ended: the next one works
-                try:
-                    hook = await self._ask(token, now)
-                except Exception as error:
-                    log.warning("a token was not looked up", exc_info=error)
-                    raise Refusal("dependency-down") from None
+                return await self._ask(asked)
+            except Exception as error:  # noqa: BLE001 - whatever it was, everybody gets an answer
+                return {token: error for token, _ in asked}
+
+    def _settle(self, token: str, now: datetime, found: Hook | Exception | None) -> None:
+        answer = self._asked.pop(token)
+        if isinstance(found, Exception):
+            log.warning("a token was not looked up", exc_info=found)
+            answer.set_exception(Refusal("dependency-down"))
+            answer.exception()  # perhaps nobody waits for it any more
+            return
         self._found.pop(token, None)
         self._missed.pop(token, None)
-        if hook:
-            _keep(self._found, token, (now, hook))
+        if found:
+            _keep(self._found, token, (now, found))
         else:
             _keep(self._missed, token, now)
-        return hook
+        answer.set_result(found)
 
-    async def _ask(self, token: str, now: datetime) -> Hook | None:
+    async def _ask(self, asked: Sequence[tuple[str, datetime]]) -> dict[str, Hook | Exception]:
         async with self._database.transaction([]) as tx:
-            found = await connections.find_hook(tx, token)
-        if found is None:
-            return None
-        async with self._database.transaction([found[0]]) as tx:
-            return await self._hook(tx, *found, now)
+            places = {token: place for token, _ in asked if (place := await connections.find_hook(tx, token))}
+        if not places:
+            return {}
+        pairs = sorted(set(places.values()))
+        merchants = {merchant_id for merchant_id, _ in pairs}
+        async with self._database.transaction(merchants) as tx:
+            linked = {
+                (one.merchant_id, one.connection_id): one for one in await connections.linked_of(tx, pairs)
+            }
+            sealed = await connections.sealed_credentials(tx, pairs, "inbound")
+            keys = await connections.sealed_keys(tx, merchants)
+        found: dict[str, Hook | Exception] = {}
+        for token, now in asked:
+            place = places.get(token)
+            if place in linked:
+                try:
+                    found[token] = self._hook(linked[place], sealed[place], keys[place[0]], now)
+                except Exception as error:  # noqa: BLE001 - whatever cannot be opened, or is not installed, is this one's affair
+                    found[token] = error
+        return found
 
-    async def _hook(self, tx: Connection, merchant_id: int, connection_id: int, now: datetime) -> Hook:
-        linked = await connections.linked(tx, merchant_id, connection_id)
+    def _hook(self, linked: Linked, sealed: Sequence[SealedCredential], key: bytes, now: datetime) -> Hook:
         connector = self._registry.get(linked.channel)
         if connector is None:
             raise Missing(f"The channel {linked.channel!r} is not installed.")
+        pair = (linked.merchant_id, linked.connection_id)
         fields = connector.manifest.webhook_secrets
-        accepted = await self._secrets(tx, merchant_id, connection_id, fields, now)
-        ever = await self._secrets(tx, merchant_id, connection_id, fields, _EVER)
+        secrets = [
+            (one.accepted(now), connections.open_credential(pair, one, self._ring))
+            for field in fields
+            for one in sealed
+            if one.field == field
+        ]
+        accepted = tuple(secret for good, secret in secrets if good)
         return Hook(
-            merchant_id=merchant_id,
-            connection_id=connection_id,
+            merchant_id=linked.merchant_id,
+            connection_id=linked.connection_id,
             channel=linked.channel,
             connector=connector,
             challenges=connector if isinstance(connector, Challenges) else None,
             secrets=accepted,
-            retired=tuple(secret for secret in ever if secret not in accepted),
-            box=await connections.data_key(tx, merchant_id, self._ring),
+            retired=tuple(secret for _, secret in secrets if secret not in accepted),
+            box=connections.open_key(linked.merchant_id, key, self._ring),
         )
-
-    async def _secrets(
-        self, tx: Connection, merchant_id: int, connection_id: int, fields: tuple[str, ...], since: datetime
-    ) -> tuple[str, ...]:
-        held = await connections.open_credentials(
-            tx, merchant_id, connection_id, "inbound", self._ring, since
-        )
-        return tuple(secret for field in fields for secret in held.get(field, ()))
 
 
 def _age(then: datetime, now: datetime) -> float:

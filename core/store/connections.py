@@ -176,19 +176,47 @@ async def open_credentials(
     tx: Connection, merchant_id: int, connection_id: int, ring_name: str, ring: Keyring, now: datetime
 ) -> dict[str, list[str]]:
     """The secrets of one ring, current first: field -> secrets that are still accepted."""
-    rows = await tx.fetch(
-        """SELECT field, sealed FROM credentials WHERE merchant_id = $1 AND connection_id = $2 AND ring = $3
-           AND (not_after IS NULL OR not_after > $4) ORDER BY field, position""",
-        merchant_id,
-        connection_id,
-        ring_name,
-        now,
-    )
+    pair = (merchant_id, connection_id)
     found: dict[str, list[str]] = {}
-    for row in rows:
-        owner = associated(merchant_id, connection_id, row["field"])
-        found.setdefault(row["field"], []).append(ring.open(row["sealed"], owner).decode())
+    for one in (await sealed_credentials(tx, [pair], ring_name))[pair]:
+        if one.accepted(now):
+            found.setdefault(one.field, []).append(open_credential(pair, one, ring))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCredential:
+    """A secret as it is kept; from *not_after* on it is no longer accepted."""
+
+    field: str
+    sealed: bytes
+    not_after: datetime | None
+
+    def accepted(self, now: datetime) -> bool:
+        return self.not_after is None or self.not_after > now
+
+
+async def sealed_credentials(
+    tx: Connection, pairs: Collection[tuple[int, int]], ring_name: str
+) -> dict[tuple[int, int], list[SealedCredential]]:
+    """The secrets of one ring of many (merchant, connection) *pairs*, current first, those that were replaced included."""
+    rows = await tx.fetch(
+        """SELECT c.merchant_id, c.connection_id, c.field, c.sealed, c.not_after
+           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, connection_id)
+           JOIN credentials c USING (merchant_id, connection_id) WHERE c.ring = $3 ORDER BY c.field, c.position""",
+        [pair[0] for pair in pairs],
+        [pair[1] for pair in pairs],
+        ring_name,
+    )
+    found: dict[tuple[int, int], list[SealedCredential]] = {pair: [] for pair in pairs}
+    for merchant_id, connection_id, *rest in (row.values() for row in rows):
+        found[merchant_id, connection_id].append(SealedCredential(*rest))
+    return found
+
+
+def open_credential(pair: tuple[int, int], one: SealedCredential, ring: Keyring) -> str:
+    """The secret; raises `SealBroken` when *ring* does not open it."""
+    return ring.open(one.sealed, associated(*pair, one.field)).decode()
 
 
 async def find_hook(tx: Connection, token: str) -> tuple[int, int] | None:
