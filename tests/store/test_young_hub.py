@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import asyncpg
+import pytest
 
 from core.flow import decode
 from core.store import orders
@@ -15,6 +16,7 @@ from tests.conftest import as_role
 STORED = 6_000
 
 
+@pytest.mark.one_machine("it sets how one table is kept, and names an index of it")
 async def test_orders_are_looked_up_one_by_one_where_there_are_no_statistics(fresh: str) -> None:
     """Else each look reads all orders of the connection: half of what an order cost PostgreSQL, in a hub's first minute."""
     admin = await asyncpg.connect(fresh)
