@@ -60,9 +60,8 @@ class Directory:
         self._asked: dict[str, asyncio.Future[Hook | None]] = {}
         self._waiting: deque[tuple[str, datetime]] = deque()  # those of them that no look-up has taken yet
         self._lookups: set[asyncio.Task[None]] = set()
-        self._open_lookups = (
-            0  # tasks leave _lookups a moment after they looked at the queue for the last time
-        )
+        # Counted apart: tasks leave _lookups a moment after they looked at the queue for the last time.
+        self._open_lookups = 0
 
     async def find(self, token: str, now: datetime) -> Hook | None:
         """The hook of *token* or None; raises `Refusal` when the database does not say."""

@@ -18,9 +18,12 @@ import orjson
 from core.clock import AnchoredClock
 from core.errors import FairwayError
 from core.flow import decode
+from core.log import get_log
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Row: TypeAlias = asyncpg.Record
+log = get_log("database")
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -145,7 +148,9 @@ def again(work: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]
         for attempt in range(TRIES - 1):
             try:
                 return await work(*args, **kwargs)
-            except TAKEN_BACK:
+            except TAKEN_BACK as error:
+                about = {"what": getattr(work, "__name__", ""), "because": type(error).__name__}
+                log.info("done again: the database took it back", extra={"fields": about})
                 await asyncio.sleep(0.02 * 2**attempt)
         return await work(*args, **kwargs)
 
