@@ -18,12 +18,14 @@ STILL_S = 12.0  # a look proves nothing about what was just written, as everythi
 async def _drift(stand: Stand) -> None:
     """Somebody changes a count behind the hub's back in each shop. The hub reads both, until every difference is over or
     waits for a person.
+
+    A difference of what the last write had changed would be taken for a lost write, about which nobody is asked.
     """
     await asyncio.sleep(max(0.0, stand.opened_at + STILL_S - time.monotonic()))
     one, other = skus(stand, 2)
     shopify, woocommerce = stand.shops.shopify, stand.shops.woocommerce
-    shopify.set_available(one, shopify.available(one) - 3)
-    woocommerce.set_stock(other, (woocommerce.stock_of(other) or 0) + 3)
+    shopify.set_available(one, shopify.available(one) - next(stand.edits))
+    woocommerce.set_stock(other, (woocommerce.stock_of(other) or 0) + next(stand.edits))
     await _read_back(stand)
 
 

@@ -47,7 +47,7 @@ SELDOM_S = "86400"  # what otherwise happens every few minutes is rung for here
 @dataclass(slots=True)
 class Stand:
     """*acked* are the keys of webhooks that were answered 200, *failed* counts the others, *armed* is what `arm` arms, *kit*
-    what the kit is made of now; *numbers* begin where nothing was used.
+    what the kit is made of now; *numbers* begin where nothing was used. By each of *edits* units no write changes a count.
     """
 
     stage: Stage
@@ -63,6 +63,7 @@ class Stand:
     armed: str = ""
     kit: dict[str, int] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
+    edits: Any = field(default_factory=lambda: itertools.count(11))
 
     @property
     def shops(self) -> Shops:

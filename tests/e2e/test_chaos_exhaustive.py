@@ -5,7 +5,9 @@ the third. And that the judge can say no.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,16 @@ from command_rig import run_command
 
 from console.chaos.cases import Case, Shard
 from console.chaos.exhaust import NAMES, Tried, exhaust
+from console.chaos.parts_shelf import heal
+from console.chaos.stand import open_stand
+from console.chaos.trade import open_part
 from console.cli.chaos_exhaustive import merged, print_cases
+from console.home import Home
+from console.servers import run_servers
 from console.servers.memory import throwaway
 from core.clock import wall_clock
 from core.failpoints import Action
+from core.store.database import Connection
 
 TENTH = int(os.environ.get("FAIRWAY_TENTH") or wall_clock().toordinal() % 10 + 1)
 
@@ -51,6 +59,21 @@ async def test_a_point_that_is_never_reached_is_no_case_that_is_fine() -> None:
     assert told["not_reached"] == ["probe.called=raise@99"]
     assert 0 < told["each"][0]["came"] < 99
     assert "NOT REACHED" in said[0]
+
+
+async def test_goods_that_were_healed_before_are_asked_about_again() -> None:
+    async def healed(tx: Connection) -> list[str]:
+        return [row["healed_by"] for row in await tx.fetch("SELECT healed_by FROM drifts")]
+
+    with throwaway("fairway-tests-") as directory, run_servers(directory, log=lambda _text: None) as servers:
+        async with open_stand(servers, Home.open(directory), 1, open_part) as stand:
+            for _ in range(2):
+                stand.numbers = itertools.count(1)
+                stand.opened_at = time.monotonic()
+                await heal(stand)
+            said = await stand.ask(healed)
+
+    assert said == ["command line"] * 4
 
 
 def share(shard: str, *, lost: int = 0) -> dict[str, object]:
