@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 from core.clock import Clock, wall_clock
 from core.connector import Connector, NamesAccount
@@ -20,11 +21,16 @@ from core.settings import Settings
 from core.shares import EVERYBODY, Share
 from core.store import connections, words
 from core.store.connections import Linked
-from core.store.database import Connection, Database
+from core.store.database import LOST, Connection, Database
 from core.store.deliveries import Claimed
+from core.together import Together
 from core.wake import Silent, Wake
 
+A = TypeVar("A")
+T = TypeVar("T")
+
 KEPT_S = 5.0  # how long a worker believes what it read about a connection
+AT_ONCE = 64  # connections that one transaction is about
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Hub:
     owed: set[Claimed] = field(default_factory=set)
     wall: Clock = wall_clock  # this machine's own clock: for saying that it is wrong, and nothing else
     _accounts: dict[tuple[int, int], tuple[float, Account]] = field(default_factory=dict)
+    _together: dict[tuple[Callable[..., Any], str], Together[Any, Any]] = field(default_factory=dict)
 
     async def account(self, merchant_id: int, connection_id: int) -> Account:
         """What is known of a connection, at most five seconds old."""
@@ -148,20 +155,38 @@ class Hub:
 
     async def line(self, tx: Connection, linked: Linked) -> Line:
         """An open line to the account, with its tokens."""
-        if self.settings.outbound is None:
+        [line] = (await self.lines(tx, [linked])).values()
+        return line
+
+    async def lines(self, tx: Connection, them: Collection[Linked]) -> dict[tuple[int, int], Line]:
+        """As `line`, for many accounts: by (merchant, connection)."""
+        ring = self.settings.outbound
+        if ring is None:
             raise FairwayError("This process has no outbound keys.", fix="Only workers call channels.")
-        secrets = await connections.open_credentials(
-            tx, linked.merchant_id, linked.connection_id, "outbound", self.settings.outbound, self.clock()
-        )
-        connector = self.connector(linked.channel)
-        return Line(
-            connector=connector,
-            settings=linked.settings,
-            credentials={name: values[0] for name, values in secrets.items()},
-            send=self.send,
-            clock=self.clock,
-            gate=self.meter.gate(linked.merchant_id, linked.connection_id, connector, linked.settings),
-        )
+        places = {(linked.merchant_id, linked.connection_id): linked for linked in them}
+        secrets = await connections.open_credentials(tx, places, "outbound", ring, self.clock())
+        found = {}
+        for pair, linked in places.items():
+            connector = self.connector(linked.channel)
+            found[pair] = Line(
+                connector=connector,
+                settings=linked.settings,
+                credentials={name: values[0] for name, values in secrets[pair].items()},
+                send=self.send,
+                clock=self.clock,
+                gate=self.meter.gate(*pair, connector, linked.settings),
+            )
+        return found
+
+    def together(
+        self, work: Callable[[Hub, Sequence[A]], Awaitable[Sequence[T | Exception]]], *, of: str = ""
+    ) -> Together[A, T]:
+        """*work* of this process, done by one call for all who ask for it at the same time; one kind *of* it apart from
+        others.
+        """
+        if (work, of) not in self._together:
+            self._together[work, of] = Together(partial(work, self), at_once=AT_ONCE, vain=LOST)
+        return self._together[work, of]
 
 
 @asynccontextmanager

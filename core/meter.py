@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from core.clock import Clock
@@ -22,11 +22,13 @@ from core.rules.backoff import LONGEST_S, pause_after
 from core.rules.budget import Bucket
 from core.rules.circuit import Circuit
 from core.store import budgets, circuits
-from core.store.budgets import Family
-from core.store.database import RETRYABLE, Connection, Database
+from core.store.budgets import Family, Taking
+from core.store.database import LOST, RETRYABLE, Database
+from core.together import Together
 
 BELIEVED_S = budget.CHUNK_S  # how old what we know of other workers may be
 PATIENCE_S = 2.0  # a call waits so long for its turn; beyond that the work is put off
+LOOKS = 64  # connections that are looked at in one transaction
 NEVER = float("-inf")
 
 log = get_log("meter")
@@ -39,6 +41,7 @@ class Meter:
         self._database = database
         self._clock = clock
         self._gates: dict[tuple[int, int], ConnectionGate] = {}
+        self._looks = Together(self._look, at_once=LOOKS, vain=LOST)
 
     def gate(
         self, merchant_id: int, connection_id: int, connector: Connector, settings: Settings
@@ -51,8 +54,65 @@ class Meter:
                 name: Family(*key, name, limits, tells is not None)
                 for name, limits in limits_for(connector.manifest, settings).items()
             }
-            self._gates[key] = ConnectionGate(self._database, self._clock, *key, families, tells)
+            self._gates[key] = ConnectionGate(
+                self._database, self._clock, *key, families, tells, self._looks.ask
+            )
         return self._gates[key]
+
+    async def _look(self, looks: Sequence[Look]) -> list[Seen | Exception]:
+        """In one short transaction: how connections are, chunks of their budgets, the right to try where one failed."""
+        now = self._clock()
+        async with self._database.transaction({look.merchant_id for look in looks}) as tx:
+            found = await circuits.find(tx, [look.connection for look in looks])
+            seen = [_seen(found.get(look.connection), now) for look in looks]
+            free = [
+                (at, look.family, look)
+                for at, look in enumerate(looks)
+                if look.family is not None and not seen[at].wait
+            ]
+            takings = [Taking(family, look.cost, look.unused) for _, family, look in free]
+            taken = await budgets.take_chunks(tx, takings, now) if takings else []
+            for (at, family, _), (bucket, granted, wait) in zip(free, taken, strict=True):
+                why = (
+                    f"Calls of {family.name} wait: their budget is used up, or the channel asked for a pause."
+                )
+                chunk = _Chunk(granted, bucket, time.monotonic()) if granted else None
+                seen[at] = Seen(seen[at].circuit, wait, why, chunk, took=True)
+            for at, look in enumerate(looks):
+                known = seen[at].circuit
+                if known is not None and known.tripped and not seen[at].wait:
+                    tried = await circuits.begin_probe(tx, *look.connection, known, now)
+                    wait = 0.0 if tried else BELIEVED_S
+                    seen[at] = replace(seen[at], circuit=tried or known, wait=wait, reason=_failing(known))
+        return list(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a gate asks for: the right to make a call of *cost*, and a chunk of *family*; it gives *unused* points back."""
+
+    merchant_id: int
+    connection_id: int
+    family: Family | None
+    cost: float
+    unused: float
+
+    @property
+    def connection(self) -> tuple[int, int]:
+        return self.merchant_id, self.connection_id
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a connection is: a call has to *wait* so many seconds for a *reason*, or may be made. *took* says that the budget
+    was asked, and has what was unused.
+    """
+
+    circuit: Circuit | None
+    wait: float
+    reason: str
+    chunk: _Chunk | None = None
+    took: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +136,7 @@ class ConnectionGate:
     connection_id: int
     families: Mapping[str, Family]
     tells: TellsBudget | None
+    look: Callable[[Look], Awaitable[Seen]]
     _circuit: Circuit | None = None
     _looked_at: float = NEVER
     _told_at: float = NEVER
@@ -115,7 +176,7 @@ class ConnectionGate:
             tripped = self._circuit is not None and self._circuit.tripped
             if not tripped and (family is None or self._spend(family, request.cost)):
                 return 0.0, ""
-        return await self._look(family, request.cost, now)
+        return await self._look(family, request.cost)
 
     def _spend(self, family: Family, cost: float) -> bool:
         """Take *cost* from the chunk in memory; false when it is not there, or the chunk too old to be believed."""
@@ -125,33 +186,19 @@ class ConnectionGate:
         chunk.points -= cost
         return True
 
-    async def _look(self, family: Family | None, cost: float, now: datetime) -> tuple[float, str]:
-        """In one short transaction: how the connection is, a chunk of its budget, the right to try where it failed."""
-        async with self.database.transaction([self.merchant_id]) as tx:
-            found = await circuits.find(tx, self.merchant_id, self.connection_id)
-            wait, reason = circuit.seconds_shut(found, now), _failing(found)
-            chunk = None
-            if not wait and family:
-                chunk, wait = await self._take_chunk(tx, family, cost, now)
-                reason = (
-                    f"Calls of {family.name} wait: their budget is used up, or the channel asked for a pause."
-                )
-            if not wait and found and found.tripped:
-                tried = await circuits.begin_probe(tx, self.merchant_id, self.connection_id, found, now)
-                found, wait, reason = tried or found, 0.0 if tried else BELIEVED_S, _failing(found)
-        self._circuit, self._looked_at = found, time.monotonic()
-        if family and chunk:
-            # Where another worker was faster with its try, the chunk stays whole for what comes after.
-            chunk.points = max(0.0, chunk.points - (0.0 if wait else cost))
+    async def _look(self, family: Family | None, cost: float) -> tuple[float, str]:
+        """How the connection is by now: the seconds to wait, and why."""
+        # What we had is gone from here on, whatever becomes of the transaction: points may be lost, never spent twice.
+        held = self._chunks.pop(family.name, None) if family else None
+        look = Look(self.merchant_id, self.connection_id, family, cost, held.points if held else 0.0)
+        seen = await self.look(look)
+        self._circuit, self._looked_at = seen.circuit, time.monotonic()
+        if family and (chunk := seen.chunk if seen.took else held):
+            if seen.took:
+                # Where another worker was faster with its try, the chunk stays whole for what comes after.
+                chunk.points = max(0.0, chunk.points - (0.0 if seen.wait else cost))
             self._chunks[family.name] = chunk
-        return wait, reason
-
-    async def _take_chunk(
-        self, tx: Connection, family: Family, cost: float, now: datetime
-    ) -> tuple[_Chunk | None, float]:
-        held = self._chunks.pop(family.name, None)
-        bucket, granted, wait = await budgets.take_chunk(tx, family, cost, held.points if held else 0.0, now)
-        return (_Chunk(granted, bucket, time.monotonic()) if granted else None), wait
+        return seen.wait, seen.reason
 
     async def _learn(self, request: Request, response: Response | None, error: ChannelError | None) -> None:
         now = self.clock()
@@ -195,6 +242,10 @@ class ConnectionGate:
         self._chunks.pop(family.name)  # it is part of what the channel says is gone
         async with self.database.transaction([self.merchant_id]) as tx:
             await budgets.tell(tx, family, said, now)
+
+
+def _seen(found: Circuit | None, now: datetime) -> Seen:
+    return Seen(found, circuit.seconds_shut(found, now), _failing(found))
 
 
 def _failing(known: Circuit | None) -> str:

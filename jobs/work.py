@@ -35,6 +35,7 @@ from core.usecases.sweep import sweep
 from core.usecases.take_back import take_back_found
 from core.usecases.tally_sales import tally_sales
 
+PUSHES = 32  # connections told at a time: they share their transactions
 SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
 BEYOND_S = 2.0  # of one kind, between two spells for merchants whom other workers serve: these may be dead, or have too much
 EVERY_S = {
@@ -89,7 +90,7 @@ async def _certify(hub: Hub) -> bool:
 
 
 async def _push(hub: Hub) -> bool:
-    return bool(await run_due(hub, "push", push_stock, next_push))
+    return bool(await run_due(hub, "push", push_stock, next_push, limit=PUSHES))
 
 
 async def _effect(hub: Hub) -> bool:
@@ -129,8 +130,9 @@ KINDS: dict[str, Step] = {
     "sweep": sweep,
 }
 
-# What follows a first step that had work, side by side: one lane reads its slice while the statements of another run.
-LANES: dict[str, tuple[Step, ...]] = {"drain": (_drain_backlog,) * 2}
+# What follows a first step that had work, side by side: one lane reads its slice while the statements of another run, and
+# one lane goes on pushing while a slow channel holds up the other.
+LANES: dict[str, tuple[Step, ...]] = {"drain": (_drain_backlog,) * 2, "push": (_push,) * 2}
 
 
 class Worker:

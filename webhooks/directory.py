@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from core.sealing import BodyBox, Keyring
 from core.store import connections
 from core.store.connections import Linked, SealedCredential
 from core.store.database import Database
+from core.together import Together
 from webhooks.problems import Refusal
 
 KEPT_S = 60.0  # a known token
@@ -57,11 +57,8 @@ class Directory:
         self._ring = ring
         self._found: dict[str, tuple[datetime, Hook]] = {}
         self._missed: dict[str, datetime] = {}
-        self._asked: dict[str, asyncio.Future[Hook | None]] = {}
-        self._waiting: deque[tuple[str, datetime]] = deque()  # those of them that no look-up has taken yet
-        self._lookups: set[asyncio.Task[None]] = set()
-        # Counted apart: tasks leave _lookups a moment after they looked at the queue for the last time.
-        self._open_lookups = 0
+        self._asked: dict[str, asyncio.Task[Hook | None]] = {}
+        self._lookups = Together(self._read, at_once=AT_ONCE, side_by_side=LOOKUPS)
 
     async def find(self, token: str, now: datetime) -> Hook | None:
         """The hook of *token* or None; raises `Refusal` when the database does not say."""
@@ -86,51 +83,39 @@ class Directory:
         if answer is None:
             if len(self._asked) >= MAX_KEPT:
                 raise Refusal("overloaded")
-            answer = self._asked[token] = asyncio.get_running_loop().create_future()
-            self._waiting.append((token, now))
-            if self._open_lookups < LOOKUPS:
-                self._open_lookups += 1
-                lookup = asyncio.create_task(self._look_up())
-                self._lookups.add(lookup)
-                lookup.add_done_callback(self._lookups.discard)
+            answer = self._asked[token] = asyncio.create_task(self._look_up(token, now))
+            answer.add_done_callback(_hear)
         await asyncio.wait([answer], timeout=PATIENCE_S)
         if not answer.done():
             raise Refusal("overloaded")
         return answer.result()
 
-    async def _look_up(self) -> None:
-        """Look up what waits, some at a time, until nothing does."""
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
-            found = await self._read(batch)
-            for token, now in batch:
-                self._settle(token, now, found.get(token))
-        self._open_lookups -= 1
-
-    async def _read(self, asked: Sequence[tuple[str, datetime]]) -> dict[str, Hook | Exception]:
-        """What there is behind the tokens; an error where that could not be told. Unknown ones are left out."""
+    async def _look_up(self, token: str, now: datetime) -> Hook | None:
         try:
-            return await self._ask(asked)
-        except Exception:  # noqa: BLE001 - a session that the server ended: the next one works
-            try:
-                return await self._ask(asked)
-            except Exception as error:  # noqa: BLE001 - whatever it was, everybody gets an answer
-                return {token: error for token, _ in asked}
-
-    def _settle(self, token: str, now: datetime, found: Hook | Exception | None) -> None:
-        answer = self._asked.pop(token)
-        if isinstance(found, Exception):
-            log.warning("a token was not looked up", exc_info=found)
-            answer.set_exception(Refusal("dependency-down"))
-            answer.exception()  # perhaps nobody waits for it any more
-            return
+            found = await self._lookups.ask((token, now))
+        except Exception as error:
+            log.warning("a token was not looked up", exc_info=error)
+            raise Refusal("dependency-down") from error
+        finally:
+            del self._asked[token]
         self._found.pop(token, None)
         self._missed.pop(token, None)
         if found:
             _keep(self._found, token, (now, found))
         else:
             _keep(self._missed, token, now)
-        answer.set_result(found)
+        return found
+
+    async def _read(self, asked: Sequence[tuple[str, datetime]]) -> list[Hook | Exception | None]:
+        """What there is behind the tokens, None for unknown ones; an error where that could not be told."""
+        try:
+            found = await self._ask(asked)
+        except Exception:  # noqa: BLE001 - a session that the server ended: the next one works
+            try:
+                found = await self._ask(asked)
+            except Exception as error:  # noqa: BLE001 - whatever it was, everybody gets an answer
+                return [error] * len(asked)
+        return [found.get(token) for token, _ in asked]
 
     async def _ask(self, asked: Sequence[tuple[str, datetime]]) -> dict[str, Hook | Exception]:
         async with self._database.transaction([]) as tx:
@@ -178,6 +163,11 @@ class Directory:
             retired=tuple(secret for _, secret in secrets if secret not in accepted),
             box=connections.open_key(linked.merchant_id, key, self._ring),
         )
+
+
+def _hear(answer: asyncio.Task[Hook | None]) -> None:
+    if not answer.cancelled():
+        answer.exception()  # perhaps nobody waits for it any more
 
 
 def _age(then: datetime, now: datetime) -> float:

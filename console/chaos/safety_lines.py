@@ -33,8 +33,13 @@ LINES = (
         (_T + "test_push_effects.py::test_a_worker_whose_lease_was_taken_writes_nothing_back",),
     ),
     SafetyLine(
+        "a push written back without an epoch check", _UC + "push_stock.py",
+        "kept = [one for one in outcomes if one.lease in ours]", "kept = list(outcomes)",
+        (_T + "test_push_together.py::test_of_two_the_one_whose_lease_was_taken_writes_nothing_back",),
+    ),
+    SafetyLine(
         "a lease lost at the end called well done", _UC + "lease.py",
-        'outcome, ended = end.outcome if ours else "lost_lease", hub.clock()', "outcome, ended = end.outcome, hub.clock()",
+        'one.end.outcome if one.lease in ours else "lost_lease",', "one.end.outcome,",
         (_T + "test_lease.py::test_a_lease_lost_at_the_very_end_is_not_called_well_done",),
     ),
     SafetyLine(

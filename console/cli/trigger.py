@@ -72,9 +72,9 @@ async def _trigger(
             )
         raw = body if body is not None else sample(linked.channel, topic, hub.clock())
         async with hub.database.transaction([linked.merchant_id]) as tx:
-            held = await connections.open_credentials(
-                tx, linked.merchant_id, linked.connection_id, "inbound", hub.settings.inbound, hub.clock()
-            )
+            pair = (linked.merchant_id, linked.connection_id)
+            ring = hub.settings.inbound
+            held = (await connections.open_credentials(tx, [pair], "inbound", ring, hub.clock()))[pair]
         fields = hub.connector(linked.channel).manifest.webhook_secrets
         secret = next((held[field][0] for field in fields if field in held), "")
         if not secret:

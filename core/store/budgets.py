@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from core.connector import BudgetTold, Limits
 from core.rules import budget
@@ -26,19 +27,36 @@ class Family:
 
 
 _COLUMNS = "points, points_per_s, burst, measured_at, blocked_until"
+_ROWS = """unnest($1::bigint[], $2::bigint[], $3::text[], $4::float8[], $5::float8[], $6::float8[], $7::timestamptz[],
+    $8::timestamptz[])"""
 
 
-async def take_chunk(
-    tx: Connection, family: Family, cost: float, unused: float, now: datetime
-) -> tuple[Bucket, float, float]:
-    """Give back *unused* points and take at least *cost*: (the bucket after it, points granted, seconds to wait).
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Who gives back *unused* points and takes at least *cost*."""
+
+    family: Family
+    cost: float
+    unused: float = 0.0
+
+
+async def take_chunks(
+    tx: Connection, takings: Sequence[Taking], now: datetime
+) -> list[tuple[Bucket, float, float]]:
+    """Of each: the bucket after it, points granted, seconds to wait. Each is of another family.
 
     Either points are granted or there is something to wait for.
     """
-    bucket = budget.given_back(await _locked(tx, family, now), unused, now)
-    chunk = budget.portion(bucket, cost)
+    locked = await _locked(tx, [one.family for one in takings], now)
+    taken = [_taken(one, bucket, now) for one, bucket in zip(takings, locked, strict=True)]
+    await _put(tx, [(one.family, bucket) for one, (bucket, _, _) in zip(takings, taken, strict=True)])
+    return taken
+
+
+def _taken(one: Taking, bucket: Bucket, now: datetime) -> tuple[Bucket, float, float]:
+    bucket = budget.given_back(bucket, one.unused, now)
+    chunk = budget.portion(bucket, one.cost)
     bucket, wait = budget.take(bucket, chunk, now)
-    await _put(tx, family, bucket)
     return bucket, 0.0 if wait else chunk, wait
 
 
@@ -53,42 +71,59 @@ async def block(tx: Connection, family: Family, until: datetime, now: datetime) 
 
 
 async def _change(tx: Connection, family: Family, now: datetime, rule: Callable[[Bucket], Bucket]) -> Bucket:
-    bucket = rule(await _locked(tx, family, now))
-    await _put(tx, family, bucket)
+    [bucket] = await _locked(tx, [family], now)
+    bucket = rule(bucket)
+    await _put(tx, [(family, bucket)])
     return bucket
 
 
-async def _locked(tx: Connection, family: Family, now: datetime) -> Bucket:
-    """The bucket as it is, nobody else's until the transaction ends."""
-    key = (family.merchant_id, family.connection_id, family.name)
-    rows = await tx.fetch(
-        f"""SELECT {_COLUMNS} FROM budgets
-            WHERE merchant_id = $1 AND connection_id = $2 AND family = $3 FOR UPDATE""",
-        *key,
-    )
-    if not rows:
-        rows = await tx.fetch(
-            f"""INSERT INTO budgets AS b (merchant_id, connection_id, family, {_COLUMNS})
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-                ON CONFLICT (merchant_id, connection_id, family) DO UPDATE SET points = b.points
-                RETURNING {_COLUMNS}""",
-            *key,
-            *_values(budget.full(family.limits, now)),
+async def _locked(tx: Connection, families: Sequence[Family], now: datetime) -> list[Bucket]:
+    """The buckets as they are, nobody else's until the transaction ends."""
+    kept = {
+        tuple(row[:3]): Bucket(*row[3:])
+        for row in await tx.fetch(
+            f"""SELECT merchant_id, connection_id, family, {_COLUMNS}
+                FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS k (merchant_id, connection_id, family)
+                JOIN budgets b USING (merchant_id, connection_id, family) ORDER BY 1, 2, 3 FOR UPDATE OF b""",
+            *_keys(families),
         )
-    bucket = Bucket(**dict(rows[0]))
-    return bucket if family.tells else budget.fitted(bucket, family.limits, now)
+    }
+    if new := sorted({family for family in families if _key(family) not in kept}, key=_key):
+        kept |= {
+            tuple(row[:3]): Bucket(*row[3:])
+            for row in await tx.fetch(
+                f"""INSERT INTO budgets AS b (merchant_id, connection_id, family, {_COLUMNS})
+                    SELECT * FROM {_ROWS}
+                    ON CONFLICT (merchant_id, connection_id, family) DO UPDATE SET points = b.points
+                    RETURNING merchant_id, connection_id, family, {_COLUMNS}""",
+                *_keys(new),
+                *_values([budget.full(family.limits, now) for family in new]),
+            )
+        }
+    return [
+        kept[_key(family)] if family.tells else budget.fitted(kept[_key(family)], family.limits, now)
+        for family in families
+    ]
 
 
-async def _put(tx: Connection, family: Family, bucket: Bucket) -> None:
+async def _put(tx: Connection, changed: Sequence[tuple[Family, Bucket]]) -> None:
     await tx.execute(
-        """UPDATE budgets SET points = $4, points_per_s = $5, burst = $6, measured_at = $7, blocked_until = $8
-           WHERE merchant_id = $1 AND connection_id = $2 AND family = $3""",
-        family.merchant_id,
-        family.connection_id,
-        family.name,
-        *_values(bucket),
+        f"""UPDATE budgets b SET points = r.points, points_per_s = r.points_per_s, burst = r.burst,
+              measured_at = r.measured_at, blocked_until = r.blocked_until
+            FROM {_ROWS} AS r (merchant_id, connection_id, family, {_COLUMNS})
+            WHERE b.merchant_id = r.merchant_id AND b.connection_id = r.connection_id AND b.family = r.family""",
+        *_keys([family for family, _ in changed]),
+        *_values([bucket for _, bucket in changed]),
     )
 
 
-def _values(bucket: Bucket) -> tuple[float, float, float, datetime, datetime]:
-    return bucket.points, bucket.points_per_s, bucket.burst, bucket.measured_at, bucket.blocked_until
+def _key(family: Family) -> tuple[Any, ...]:
+    return family.merchant_id, family.connection_id, family.name
+
+
+def _keys(families: Sequence[Family]) -> list[list[Any]]:
+    return [[_key(family)[at] for family in families] for at in range(3)]
+
+
+def _values(buckets: Sequence[Bucket]) -> list[list[Any]]:
+    return [[getattr(bucket, name) for bucket in buckets] for name in _COLUMNS.split(", ")]

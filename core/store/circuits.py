@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from core.rules import circuit as rules
@@ -9,14 +10,16 @@ from core.rules.circuit import Circuit
 from core.store.database import Connection
 
 
-async def find(tx: Connection, merchant_id: int, connection_id: int) -> Circuit | None:
-    row = await tx.fetchrow(
-        """SELECT failures, failing_since, open_until, probing_until, last_error FROM circuits
-           WHERE merchant_id = $1 AND connection_id = $2""",
-        merchant_id,
-        connection_id,
+async def find(tx: Connection, connections: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Circuit]:
+    """Those of (merchant, connection) pairs that have a circuit, with it."""
+    rows = await tx.fetch(
+        """SELECT merchant_id, connection_id, failures, failing_since, open_until, probing_until, last_error
+           FROM unnest($1::bigint[], $2::bigint[]) AS k (merchant_id, connection_id)
+           JOIN circuits c USING (merchant_id, connection_id) WHERE c.merchant_id = ANY ($1::bigint[])""",
+        [merchant_id for merchant_id, _ in connections],
+        [connection_id for _, connection_id in connections],
     )
-    return Circuit(**dict(row)) if row else None
+    return {(row[0], row[1]): Circuit(*row[2:]) for row in rows}
 
 
 async def count_failure(

@@ -173,14 +173,14 @@ async def put_credential(
 
 
 async def open_credentials(
-    tx: Connection, merchant_id: int, connection_id: int, ring_name: str, ring: Keyring, now: datetime
-) -> dict[str, list[str]]:
-    """The secrets of one ring, current first: field -> secrets that are still accepted."""
-    pair = (merchant_id, connection_id)
-    found: dict[str, list[str]] = {}
-    for one in (await sealed_credentials(tx, [pair], ring_name))[pair]:
-        if one.accepted(now):
-            found.setdefault(one.field, []).append(open_credential(pair, one, ring))
+    tx: Connection, pairs: Collection[tuple[int, int]], ring_name: str, ring: Keyring, now: datetime
+) -> dict[tuple[int, int], dict[str, list[str]]]:
+    """The secrets of one ring of (merchant, connection) *pairs*, current first: field -> secrets that are still accepted."""
+    found: dict[tuple[int, int], dict[str, list[str]]] = {pair: {} for pair in pairs}
+    for pair, sealed in (await sealed_credentials(tx, pairs, ring_name)).items():
+        for one in sealed:
+            if one.accepted(now):
+                found[pair].setdefault(one.field, []).append(open_credential(pair, one, ring))
     return found
 
 

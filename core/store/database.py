@@ -38,16 +38,25 @@ GUARDS = {
 }
 
 # What statements of ours take lists of.
-ARRAYS = ("bigint", "boolean", "bytea", "int", "interval", "jsonb", "numeric", "text", "timestamptz")
+ARRAYS = (
+    "bigint",
+    "boolean",
+    "bytea",
+    "float8",
+    "int",
+    "interval",
+    "jsonb",
+    "numeric",
+    "text",
+    "timestamptz",
+)
 
 # Errors that say that nothing of the transaction happened, and that the same again will work.
 TAKEN_BACK = (asyncpg.exceptions.SerializationError, asyncpg.exceptions.DeadlockDetectedError)
 TRIES = 5  # of what was taken back, before whoever asked for it is told
 
-# Errors that say nothing about whether the transaction happened, or that the same again will work.
-RETRYABLE = (
-    *TAKEN_BACK,
-    asyncpg.exceptions.LockNotAvailableError,
+# Errors that say that the database went away: the same again at once is in vain.
+LOST = (
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.AdminShutdownError,
     asyncpg.exceptions.CrashShutdownError,
@@ -62,6 +71,9 @@ RETRYABLE = (
     TimeoutError,
     OSError,
 )
+
+# Errors that say nothing about whether the transaction happened, or that the same again will work.
+RETRYABLE = (*TAKEN_BACK, asyncpg.exceptions.LockNotAvailableError, *LOST)
 
 
 class Database:
@@ -189,7 +201,7 @@ def _dump(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def columns(rows: Sequence[Mapping[str, Any]], *names: str) -> list[list[Any]]:
+def columns(rows: Sequence[Mapping[str, Any] | Row], *names: str) -> list[list[Any]]:
     """The named columns of *rows* as arrays, for `unnest`."""
     return [[row[name] for row in rows] for name in names]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,17 +61,14 @@ async def change(tx: Connection, merchant_id: int, rows: Sequence[dict[str, Any]
     )
 
 
-async def close_told(
-    tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[dict[str, Any]], now: datetime
-) -> None:
-    """The channel has confirmed a write to these levels: differences that were to be healed by one are closed."""
+async def close_told(tx: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Channels have confirmed a write to these levels: differences that were to be healed by one are closed."""
     await tx.execute(
-        """UPDATE drifts d SET status = 'closed', closed_at = $5 FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)
-           WHERE d.merchant_id = $1 AND d.connection_id = $2 AND d.listing_id = r.l AND d.channel_location_id = r.loc
-             AND d.status = 'told' AND d.closed_at IS NULL""",
-        merchant_id,
-        connection_id,
-        *columns(rows, "listing_id", "channel_location_id"),
+        """UPDATE drifts d SET status = 'closed', closed_at = $5
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS r (m, c, l, loc)
+           WHERE d.merchant_id = ANY ($1::bigint[]) AND d.merchant_id = r.m AND d.connection_id = r.c AND d.listing_id = r.l
+             AND d.channel_location_id = r.loc AND d.status = 'told' AND d.closed_at IS NULL""",
+        *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id"),
         now,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -131,45 +132,54 @@ async def count_own(tx: Connection, rows: Sequence[dict[str, Any]], now: datetim
 _ANSWERED = "coalesce(ll.maybe = ll.confirmed AND ll.confirmed_at >= ll.tried_at, false)"
 
 
-async def claim(
-    tx: Connection,
-    merchant_id: int,
-    connection_id: int,
-    epoch: int,
-    limit: int,
-    now: datetime,
-    *,
-    held: Collection[str] = (),
-) -> list[Row]:
-    """Levels to tell this channel; an attempt row is written for each before the call. Left alone are frozen levels,
-    parked ones and those of waves that are *held* (zero, raise).
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whom to tell what is pending, at most *limit* levels of it and none of waves that are *held* (zero, raise); *epoch* is
+    that of the lease.
+    """
 
-    First what a person stopped, then what goes down, then what goes up; of those the scarcest, of those what sells
-    fastest. *maybe* becomes the value about to be written, and the row returns what it was before: a value means that
-    the last try never got its answer, and may yet come about for a while, or that it was *answered* and a sale may have
-    been wiped out. *late* is the most that one before it may have written, or may still write.
+    merchant_id: int
+    connection_id: int
+    epoch: int
+    limit: int
+    held: Collection[str] = ()
+
+
+async def claim(tx: Connection, wanted: Sequence[Wanted], now: datetime) -> list[Row]:
+    """Levels to tell channels; an attempt row is written for each before the call. Left alone are frozen levels and parked
+    ones.
+
+    Of each channel first what a person stopped, then what goes down, then what goes up; of those the scarcest, of those
+    what sells fastest. *maybe* becomes the value about to be written, and the row returns what it was before: a value means
+    that the last try never got its answer, and may yet come about for a while, or that it was *answered* and a sale may
+    have been wiped out. *late* is the most that one before it may have written, or may still write.
     """
     rows = await tx.fetch(
-        f"""SELECT ll.listing_id, ll.channel_location_id, ll.variant_id, ll.desired, ll.desired_seq, ll.predicted,
-             ll.unseen, ll.unshipped, ll.maybe, ll.own_sales, ll.confirmed_at, ll.strict, ll.possible, l.channel_stock_id,
-             {_ANSWERED} AS answered,
-             CASE WHEN (ll.maybe IS NOT NULL AND NOT {_ANSWERED}) OR ll.late_until > $4 THEN ll.late END AS late
-           FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
-           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.pending AND ll.next_at <= $4
-             AND ll.desired IS NOT NULL AND l.tracked AND NOT l.bundle
-             AND NOT ll.frozen AND ll.parked_at IS NULL AND (ll.wave IS NULL OR ll.wave <> ALL ($5::text[]))
-           ORDER BY ll.stopped DESC, ll.predicted < greatest(0, ll.desired - ll.unseen), ll.desired, ll.pace DESC,
-             ll.desired_at, ll.listing_id, ll.channel_location_id LIMIT $3
-           FOR UPDATE OF ll""",
-        merchant_id,
-        connection_id,
-        limit,
+        f"""SELECT d.* FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::text[])
+             AS w (merchant_id, connection_id, epoch, most, held)
+           CROSS JOIN LATERAL (
+             SELECT ll.merchant_id, ll.connection_id, w.epoch, ll.listing_id, ll.channel_location_id, ll.variant_id,
+               ll.desired, ll.desired_seq, ll.predicted, ll.unseen, ll.unshipped, ll.maybe, ll.own_sales, ll.confirmed_at,
+               ll.strict, ll.possible, l.channel_stock_id, {_ANSWERED} AS answered,
+               CASE WHEN (ll.maybe IS NOT NULL AND NOT {_ANSWERED}) OR ll.late_until > $6 THEN ll.late END AS late
+             FROM listing_levels ll JOIN listings l USING (merchant_id, connection_id, listing_id)
+             WHERE ll.merchant_id = w.merchant_id AND ll.connection_id = w.connection_id AND ll.pending
+               AND ll.next_at <= $6 AND ll.desired IS NOT NULL AND l.tracked AND NOT l.bundle
+               AND NOT ll.frozen AND ll.parked_at IS NULL
+               AND (ll.wave IS NULL OR ll.wave <> ALL (string_to_array(w.held, ',')))
+             ORDER BY ll.stopped DESC, ll.predicted < greatest(0, ll.desired - ll.unseen), ll.desired, ll.pace DESC,
+               ll.desired_at, ll.listing_id, ll.channel_location_id LIMIT w.most
+             FOR UPDATE OF ll) d""",
+        [one.merchant_id for one in wanted],
+        [one.connection_id for one in wanted],
+        [one.epoch for one in wanted],
+        [one.limit for one in wanted],
+        [",".join(one.held) for one in wanted],
         now,
-        list(held),
     )
     if not rows:
         return rows
-    keys = [row["listing_id"] for row in rows], [row["channel_location_id"] for row in rows]
+    keys = columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id")
     await tx.execute(
         f"""UPDATE listing_levels ll SET maybe = greatest(0, ll.desired + ll.unshipped - ll.unseen),
              tried_at = $5::timestamptz,
@@ -177,29 +187,22 @@ async def claim(
                ELSE greatest(ll.maybe, CASE WHEN ll.strict OR ll.late_until > $5::timestamptz THEN ll.late END) END,
              late_until = CASE WHEN ll.maybe IS NULL OR {_ANSWERED} THEN ll.late_until
                ELSE greatest(ll.late_until, ll.tried_at + {_LANDS}) END
-           FROM unnest($3::bigint[], $4::text[]) AS r (l, loc)
-           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS r (m, c, l, loc)
+           WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
-        merchant_id,
-        connection_id,
         *keys,
         now,
     )
     await tx.execute(
-        """INSERT INTO push_attempts (merchant_id, connection_id, epoch, listing_id, channel_location_id, desired_seq,
+        """INSERT INTO push_attempts (merchant_id, connection_id, listing_id, channel_location_id, epoch, desired_seq,
              desired, predicted, started_at)
-           SELECT $1, $2, $3, r.*, $9::timestamptz
-           FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::int[]) AS r (l, loc, s, d, p)
+           SELECT r.*, $9::timestamptz FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
+             $6::bigint[], $7::int[], $8::int[]) AS r
            ON CONFLICT (merchant_id, connection_id, epoch, listing_id, channel_location_id) DO UPDATE SET
              desired_seq = excluded.desired_seq, desired = excluded.desired, predicted = excluded.predicted,
              finished_at = NULL, outcome = NULL, written = NULL, message = ''""",
-        merchant_id,
-        connection_id,
-        epoch,
         *keys,
-        [row["desired_seq"] for row in rows],
-        [row["desired"] for row in rows],
-        [row["predicted"] for row in rows],
+        *columns(rows, "epoch", "desired_seq", "desired", "predicted"),
         now,
     )
     return rows
@@ -212,22 +215,14 @@ _SHOWS = f"(r.w - ({_LOWERED} - {_KNOWN}))"
 # What its number says of units whose orders may still come: it may include unshipped ones, and misses unseen ones.
 _MORE = f"(r.u - {_KNOWN} - ll.unshipped)"
 # An earlier try without an answer may still write another number, where the channel does not compare.
-_LATE = f"(NOT $11 AND ll.late IS NOT NULL AND ll.late_until > $8::timestamptz AND (ll.strict OR ll.late <> {_SHOWS}))"
+_LATE = f"(NOT r.cmp AND ll.late IS NOT NULL AND ll.late_until > $8::timestamptz AND (ll.strict OR ll.late <> {_SHOWS}))"
 
 
-async def confirm(
-    tx: Connection,
-    merchant_id: int,
-    connection_id: int,
-    rows: Sequence[dict[str, Any]],
-    now: datetime,
-    *,
-    compares: bool,
-) -> None:
+async def confirm(tx: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """The channel shows *written*; *unseen* units it has sold are still on their way, *fresh* of them since this call.
 
-    What was drained while the call was under way (own_sales moved) counts first against the unseen units; where the
-    channel does not *compare* before it sets, the write may have wiped it out, so we look again. What it may sell is now
+    What was drained while the call was under way (own_sales moved) counts first against the unseen units; where it is not
+    so that the channel *compares* before it sets, the write may have wiped it out, so we look again. What it may sell is now
     what it shows and has sold unseen, unless more was granted meanwhile.
 
     *assumed* of the unseen units count as sold only because a try without an answer may have come about. *counted* are
@@ -236,38 +231,34 @@ async def confirm(
     """
     await tx.execute(
         f"""UPDATE listing_levels ll SET confirmed = r.w, confirmed_seq = r.s, confirmed_at = $8::timestamptz,
-             maybe = CASE WHEN {_LOWERED} <> 0 AND NOT $11 THEN r.w END,
+             maybe = CASE WHEN {_LOWERED} <> 0 AND NOT r.cmp THEN r.w END,
              unseen = r.u - {_KNOWN},
              unseen_at = CASE WHEN r.u = 0 THEN NULL WHEN r.f > 0 THEN $8::timestamptz
                ELSE coalesce(ll.unseen_at, $8::timestamptz) END,
              predicted = {_SHOWS},
              possible = greatest(0, {_SHOWS} + {_MORE}, CASE WHEN ll.desired_seq <> r.s THEN ll.desired END,
-               CASE WHEN {_LOWERED} <> 0 AND NOT $11 THEN r.w + {_MORE} END,
+               CASE WHEN {_LOWERED} <> 0 AND NOT r.cmp THEN r.w + {_MORE} END,
                CASE WHEN {_LATE} THEN ll.late - r.co + {_MORE} END),
-             late = CASE WHEN NOT $11 AND ll.late_until > $8::timestamptz THEN greatest(0, ll.late - r.co) END,
+             late = CASE WHEN NOT r.cmp AND ll.late_until > $8::timestamptz THEN greatest(0, ll.late - r.co) END,
              assumed = least(ll.assumed + r.a, r.u - {_KNOWN}), unsure = greatest(ll.unsure, r.un),
              unsure_at = CASE WHEN r.un + r.a > 0 THEN $8::timestamptz ELSE ll.unsure_at END,
              pending = {_SHOWS} <> greatest(0, ll.desired + ll.unshipped - (r.u - {_KNOWN}))
-               OR ({_LOWERED} <> 0 AND NOT $11) OR {_LATE},
+               OR ({_LOWERED} <> 0 AND NOT r.cmp) OR {_LATE},
              wave = CASE WHEN ll.desired_seq <> r.s THEN ll.wave END, parked_at = NULL,
              failures = 0, error = '', next_at = CASE WHEN {_LATE} THEN ll.late_until ELSE '-infinity' END
-           FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[], $9::bigint[], $10::int[],
-             $12::int[], $13::int[], $14::int[]) AS r (l, loc, s, w, u, o, f, a, co, un)
-           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::int[], $7::int[],
+             $9::bigint[], $10::int[], $11::boolean[], $12::int[], $13::int[], $14::int[])
+             AS r (m, c, l, loc, s, w, u, o, f, cmp, a, co, un)
+           WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
-        merchant_id,
-        connection_id,
-        *columns(rows, "listing_id", "channel_location_id", "desired_seq", "written", "unseen"),
+        *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id"),
+        *columns(rows, "desired_seq", "written", "unseen"),
         now,
-        *columns(rows, "own_sales", "fresh"),
-        compares,
-        *columns(rows, "assumed", "counted", "unsure"),
+        *columns(rows, "own_sales", "fresh", "compares", "assumed", "counted", "unsure"),
     )
 
 
-async def refuse(
-    tx: Connection, merchant_id: int, connection_id: int, rows: Sequence[dict[str, Any]], now: datetime
-) -> None:
+async def refuse(tx: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """These were not written: *maybe* is forgotten where *sure*, the next try waits until *next_at*, or until
     something changes where the level is *parked*. *unsure* units may come to be on sale again though they were sold.
     """
@@ -276,49 +267,45 @@ async def refuse(
              failures = ll.failures + 1, error = r.e, next_at = r.n, unsure = greatest(ll.unsure, r.un),
              unsure_at = CASE WHEN r.un > 0 THEN $9::timestamptz + {_LANDS} ELSE ll.unsure_at END,
              parked_at = CASE WHEN r.p AND ll.desired_seq = r.s THEN $9::timestamptz END
-           FROM unnest($3::bigint[], $4::text[], $5::boolean[], $6::int[], $7::text[], $8::timestamptz[], $10::boolean[],
-             $11::bigint[], $12::int[]) AS r (l, loc, sure, before, e, n, p, s, un)
-           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.listing_id = r.l
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], $6::int[], $7::text[],
+             $8::timestamptz[], $10::boolean[], $11::bigint[], $12::int[])
+             AS r (m, c, l, loc, sure, before, e, n, p, s, un)
+           WHERE ll.merchant_id = r.m AND ll.connection_id = r.c AND ll.listing_id = r.l
              AND ll.channel_location_id = r.loc""",
-        merchant_id,
-        connection_id,
-        *columns(rows, "listing_id", "channel_location_id", "sure", "maybe", "message", "next_at"),
+        *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id"),
+        *columns(rows, "sure", "maybe", "message", "next_at"),
         now,
         *columns(rows, "parked", "desired_seq", "unsure"),
     )
 
 
-async def close_attempts(
-    tx: Connection,
-    merchant_id: int,
-    connection_id: int,
-    epoch: int,
-    rows: Sequence[dict[str, Any]],
-    now: datetime,
-) -> None:
-    """Write down how the attempts of this lease ended."""
+async def close_attempts(tx: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Write down how the attempts of leases (by their *epoch*) ended."""
     await tx.execute(
-        """UPDATE push_attempts a SET finished_at = $8::timestamptz, outcome = r.o, written = r.w, message = r.e
-           FROM unnest($4::bigint[], $5::text[], $6::text[], $7::int[], $9::text[]) AS r (l, loc, o, w, e)
-           WHERE a.merchant_id = $1 AND a.connection_id = $2 AND a.epoch = $3 AND a.listing_id = r.l
+        """UPDATE push_attempts a SET finished_at = $9::timestamptz, outcome = r.o, written = r.w, message = r.e
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::int[], $8::text[])
+             AS r (m, c, l, loc, epoch, o, w, e)
+           WHERE a.merchant_id = r.m AND a.connection_id = r.c AND a.epoch = r.epoch AND a.listing_id = r.l
              AND a.channel_location_id = r.loc""",
-        merchant_id,
-        connection_id,
-        epoch,
-        *columns(rows, "listing_id", "channel_location_id", "outcome", "written"),
+        *columns(rows, "merchant_id", "connection_id", "listing_id", "channel_location_id"),
+        *columns(rows, "epoch", "outcome", "written", "message"),
         now,
-        [row["message"] for row in rows],
     )
 
 
-async def next_try(tx: Connection, merchant_id: int, connection_id: int) -> datetime | None:
-    """When the next pending level may be tried; None when nothing is, or all of it waits for a person."""
-    found: datetime | None = await tx.fetchval(
-        """SELECT min(ll.next_at) FROM listing_levels ll
-           WHERE ll.merchant_id = $1 AND ll.connection_id = $2 AND ll.pending AND ll.desired IS NOT NULL
-             AND NOT ll.frozen AND ll.parked_at IS NULL AND (ll.wave IS NULL OR NOT EXISTS (SELECT FROM waves w
-               WHERE w.merchant_id = $1 AND w.connection_id = $2 AND w.kind = ll.wave AND w.decided_at IS NULL))""",
-        merchant_id,
-        connection_id,
+async def next_tries(
+    tx: Connection, connections: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], datetime | None]:
+    """When the next pending level of (merchant, connection) pairs may be tried; None when nothing is, or all of it waits
+    for a person.
+    """
+    rows = await tx.fetch(
+        """SELECT k.*, (SELECT min(ll.next_at) FROM listing_levels ll
+             WHERE ll.merchant_id = k.m AND ll.connection_id = k.c AND ll.pending AND ll.desired IS NOT NULL
+               AND NOT ll.frozen AND ll.parked_at IS NULL AND (ll.wave IS NULL OR NOT EXISTS (SELECT FROM waves w
+                 WHERE w.merchant_id = k.m AND w.connection_id = k.c AND w.kind = ll.wave AND w.decided_at IS NULL)))
+           FROM unnest($1::bigint[], $2::bigint[]) AS k (m, c)""",
+        [merchant_id for merchant_id, _ in connections],
+        [connection_id for _, connection_id in connections],
     )
-    return found
+    return {(row[0], row[1]): row[2] for row in rows}

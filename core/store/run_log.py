@@ -25,23 +25,32 @@ _LINE = """SELECT l.line_id, l.run_id, l.at, l.level, l.message, l.merchant_id, 
   LEFT JOIN runs r ON r.merchant_id = ANY (ARRAY[0, l.merchant_id]) AND r.run_id = l.run_id"""
 
 
-async def add(
-    tx: Connection, merchant_id: int, connection_id: int | None, run_id: int, lines: Sequence[Said]
-) -> None:
-    """Write *lines* of a run, in a savepoint of their own: where they cannot be written, the rest still can.
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a run said. A line is about the run's merchant and connection unless its fields name others."""
 
-    A line is about the run's merchant and connection unless its fields name others; a merchant has to be declared.
+    merchant_id: int
+    connection_id: int | None
+    run_id: int
+    said: Sequence[Said]
+
+
+async def add(tx: Connection, them: Sequence[Lines]) -> None:
+    """Write the lines of runs, in a savepoint of their own: where they cannot be written, the rest still can.
+
+    The merchants they are about have to be declared.
     """
-    rows = [_row(line, merchant_id, connection_id) for line in lines]
+    lines = [line for lines in them for line in lines.said]
+    rows = [_row(line, lines.merchant_id, lines.connection_id) for lines in them for line in lines.said]
     async with tx.transaction():
         await tx.execute(
             """INSERT INTO run_lines (run_id, merchant_id, at, level, message, connection_id, order_id, effect_id,
                  attempt, fields)
-               SELECT $1, m, a, v, t, c, o, e, n, f::jsonb
-               FROM unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
-                 $8::bigint[], $9::int[], $10::text[]) WITH ORDINALITY AS l (m, a, v, t, c, o, e, n, f, position)
+               SELECT r, m, a, v, t, c, o, e, n, f::jsonb
+               FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+                 $8::bigint[], $9::int[], $10::text[]) WITH ORDINALITY AS l (r, m, a, v, t, c, o, e, n, f, position)
                ORDER BY position""",
-            run_id,
+            [lines.run_id for lines in them for _ in lines.said],
             [row["merchant"] for row in rows],
             [line.at for line in lines],
             [line.level for line in lines],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from core.store.database import Connection, Row
+from core.store.database import Connection, Row, json_texts
 
 # A run without an end is under way while its lease is held and none came after it; else its worker died.
 _STATE = """CASE WHEN r.finished_at IS NOT NULL THEN r.outcome
@@ -38,31 +39,36 @@ async def start(
     return {(row["merchant_id"], row["connection_id"]): row["run_id"] for row in rows}
 
 
-async def finish(
-    tx: Connection,
-    merchant_id: int,
-    run_id: int,
-    started: datetime,
-    now: datetime,
-    *,
-    outcome: str,
-    detail: Mapping[str, Any],
-    error: str = "",
-) -> None:
-    """A run ended: *outcome* is "ok", "failed", "put_off" (it waits, nothing is wrong) or "lost_lease".
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that ended: *outcome* is "ok", "failed", "put_off" (it waits, nothing is wrong) or "lost_lease".
 
     *started* is when its work began: what is claimed together is done one after the other.
     """
+
+    merchant_id: int
+    run_id: int
+    started: datetime
+    outcome: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+async def finish(tx: Connection, ended: Sequence[Ended], now: datetime) -> None:
+    """Write how runs ended."""
     await tx.execute(
-        """UPDATE runs SET started_at = $3, finished_at = $4, outcome = $5, detail = $6, error = $7
-           WHERE merchant_id = $1 AND run_id = $2""",
-        merchant_id,
-        run_id,
-        started,
+        """UPDATE runs r SET started_at = e.started, finished_at = $7, outcome = e.outcome, detail = e.detail::jsonb,
+             error = e.error
+           FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
+             AS e (merchant_id, run_id, started, outcome, detail, error)
+           WHERE r.merchant_id = e.merchant_id AND r.run_id = e.run_id""",
+        [one.merchant_id for one in ended],
+        [one.run_id for one in ended],
+        [one.started for one in ended],
+        [one.outcome for one in ended],
+        json_texts([dict(one.detail) for one in ended]),
+        [one.error[:2000] for one in ended],
         now,
-        outcome,
-        dict(detail),
-        error[:2000],
     )
 
 

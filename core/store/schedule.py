@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.shares import EVERYBODY, Share
-from core.store.database import Connection
+from core.store.database import Connection, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +64,51 @@ async def claim(
     return [Lease(**dict(row)) for row in rows]
 
 
+# Leases that are still what they were, by arrays $1 to $4: of one kind, and locked in key order as by whoever rings.
+_OURS = """SELECT merchant_id, connection_id, kind, epoch
+    FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) AS k (merchant_id, connection_id, kind, epoch)
+    JOIN schedule x USING (merchant_id, connection_id, kind, epoch) ORDER BY 1, 2 FOR UPDATE OF x"""
+
+
 async def renew(tx: Connection, lease: Lease, lease_s: float) -> bool:
     """Hold on for another *lease_s*; false when the lease was lost."""
-    status = await tx.execute(
-        """UPDATE schedule SET lease_until = clock_timestamp() + make_interval(secs => $5)
-           WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 AND epoch = $4""",
-        lease.merchant_id,
-        lease.connection_id,
-        lease.kind,
-        lease.epoch,
+    return bool(await renew_all(tx, [lease], lease_s))
+
+
+async def renew_all(tx: Connection, leases: Sequence[Lease], lease_s: float) -> set[Lease]:
+    """As `renew`, for leases of one kind: those that are still ours."""
+    rows = await tx.fetch(
+        f"""UPDATE schedule s SET lease_until = clock_timestamp() + make_interval(secs => $5) FROM ({_OURS}) r
+            WHERE s.merchant_id = r.merchant_id AND s.connection_id = r.connection_id AND s.kind = r.kind
+            RETURNING s.merchant_id, s.connection_id, s.kind, s.epoch""",
+        *_columns(leases),
         lease_s,
     )
-    return status == "UPDATE 1"
+    return _among(leases, rows)
 
 
 async def held(tx: Connection, lease: Lease) -> bool:
     """Whether the lease is still ours; its row is locked until the transaction ends, so it stays so."""
-    found: int | None = await tx.fetchval(
-        """SELECT 1 FROM schedule WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 AND epoch = $4
-           FOR UPDATE""",
-        lease.merchant_id,
-        lease.connection_id,
-        lease.kind,
-        lease.epoch,
-    )
-    return found is not None
+    return bool(await held_all(tx, [lease]))
+
+
+async def held_all(tx: Connection, leases: Sequence[Lease]) -> set[Lease]:
+    """As `held`, for leases of one kind: those that are still ours."""
+    return _among(leases, await tx.fetch(_OURS, *_columns(leases)))
+
+
+def _columns(leases: Sequence[Lease]) -> tuple[list[Any], ...]:
+    keys = [(lease.merchant_id, lease.connection_id, lease.kind, lease.epoch) for lease in leases]
+    return tuple([key[at] for key in keys] for at in range(4))
+
+
+def _among(leases: Sequence[Lease], rows: Iterable[Row]) -> set[Lease]:
+    found = {tuple(row.values()) for row in rows}
+    return {
+        lease
+        for lease in leases
+        if (lease.merchant_id, lease.connection_id, lease.kind, lease.epoch) in found
+    }
 
 
 async def hold(tx: Connection, merchant_id: int, connection_id: int, kind: str) -> None:
@@ -136,32 +156,39 @@ async def rung_meanwhile(tx: Connection, lease: Lease) -> bool:
     return rung != lease.rung
 
 
-async def release(
-    tx: Connection,
-    lease: Lease,
-    next_due: datetime,
-    *,
-    failed: bool = False,
-    put_off: bool = False,
-    error: str = "",
-) -> bool:
-    """Give the lease back; the work is due again at *next_due*, or at once when it was rung meanwhile (unless it
-    *failed* or was *put_off*, which waits). What is put off has neither failed nor worked: its failures stay as they
-    are. False when the lease was lost: then nothing is written.
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A lease to give back. The work is due again at *due*, or at once when it was rung meanwhile (unless it *failed* or was
+    *put_off*, which waits). What is put off has neither failed nor worked: its failures stay as they are.
     """
-    status = await tx.execute(
-        """UPDATE schedule SET lease_until = '-infinity',
-             due_at = CASE WHEN rung <> $5 AND NOT $7 AND NOT $8 THEN least(due_at, $6) ELSE $6 END,
-             failures = CASE WHEN $7 THEN failures + 1 WHEN $8 THEN failures ELSE 0 END, last_error = $9
-           WHERE merchant_id = $1 AND connection_id = $2 AND kind = $3 AND epoch = $4""",
-        lease.merchant_id,
-        lease.connection_id,
-        lease.kind,
-        lease.epoch,
-        lease.rung,
-        next_due,
-        failed,
-        put_off,
-        error[:500],
+
+    lease: Lease
+    due: datetime
+    failed: bool = False
+    put_off: bool = False
+    error: str = ""
+
+
+async def release(tx: Connection, given_back: Sequence[Release]) -> set[Lease]:
+    """Give leases of one kind back; returns those that were still ours: of the others nothing is written."""
+    leases = [one.lease for one in given_back]
+    rows = await tx.fetch(
+        f"""UPDATE schedule s SET lease_until = '-infinity',
+              due_at = CASE WHEN s.rung <> g.rung AND NOT g.failed AND NOT g.put_off THEN least(s.due_at, g.due)
+                ELSE g.due END,
+              failures = CASE WHEN g.failed THEN s.failures + 1 WHEN g.put_off THEN s.failures ELSE 0 END,
+              last_error = g.error
+            FROM ({_OURS}) r JOIN unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[],
+                $6::timestamptz[], $7::boolean[], $8::boolean[], $9::text[])
+                AS g (merchant_id, connection_id, kind, epoch, rung, due, failed, put_off, error)
+              USING (merchant_id, connection_id, kind, epoch)
+            WHERE s.merchant_id = r.merchant_id AND s.connection_id = r.connection_id AND s.kind = r.kind
+            RETURNING s.merchant_id, s.connection_id, s.kind, s.epoch""",
+        *_columns(leases),
+        [lease.rung for lease in leases],
+        [one.due for one in given_back],
+        [one.failed for one in given_back],
+        [one.put_off for one in given_back],
+        [one.error[:500] for one in given_back],
     )
-    return status == "UPDATE 1"
+    return _among(leases, rows)

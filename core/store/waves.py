@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from core.store.database import Connection, Row
 
+Pair = tuple[int, int]  # merchant, connection
+
 _OF_WAVE = "merchant_id = $1 AND connection_id = $2 AND pending AND wave IS NOT NULL"
 
 
-async def pending(tx: Connection, merchant_id: int, connection_id: int) -> tuple[dict[str, int], set[str]]:
+async def pending(tx: Connection, connections: Sequence[Pair]) -> dict[Pair, tuple[dict[str, int], set[str]]]:
     """(kind -> listings, kinds): how many listings of a connection would be taken to zero and how many raised for
-    another reason than sales, and about which of the two a person has been asked.
+    another reason than sales, and about which of the two a person has been asked. Connections without either are left out.
     """
     rows = await tx.fetch(
-        f"""SELECT k.kind, coalesce(n.listings, 0) AS listings, EXISTS (SELECT FROM waves w WHERE w.merchant_id = $1
-             AND w.connection_id = $2 AND w.kind = k.kind AND w.decided_at IS NULL) AS asked
-           FROM (VALUES ('zero'), ('raise')) AS k (kind) LEFT JOIN (
-             SELECT wave, count(DISTINCT listing_id)::int AS listings FROM listing_levels WHERE {_OF_WAVE} GROUP BY 1
-           ) n ON n.wave = k.kind""",
-        merchant_id,
-        connection_id,
+        """SELECT p.merchant_id, p.connection_id, w.kind, w.listings FROM unnest($1::bigint[], $2::bigint[])
+             AS p (merchant_id, connection_id)
+           CROSS JOIN LATERAL (
+             SELECT wave AS kind, count(DISTINCT listing_id)::int AS listings FROM listing_levels ll
+               WHERE ll.merchant_id = p.merchant_id AND ll.connection_id = p.connection_id AND pending AND wave IS NOT NULL
+               GROUP BY 1
+             UNION ALL SELECT kind, NULL FROM waves o WHERE o.merchant_id = p.merchant_id
+               AND o.connection_id = p.connection_id AND o.decided_at IS NULL) w""",
+        [merchant_id for merchant_id, _ in connections],
+        [connection_id for _, connection_id in connections],
     )
-    return (
-        {row["kind"]: row["listings"] for row in rows if row["listings"]},
-        {row["kind"] for row in rows if row["asked"]},
-    )
+    found: dict[Pair, tuple[dict[str, int], set[str]]] = {}
+    for row in rows:
+        counts, asked = found.setdefault((row["merchant_id"], row["connection_id"]), ({}, set()))
+        if row["listings"] is None:
+            asked.add(row["kind"])
+        else:
+            counts[row["kind"]] = row["listings"]
+    return found
 
 
 async def still_coming(tx: Connection, merchant_id: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,8 @@ from core.log import get_log, keep_lines
 from core.rules.backoff import pause_after
 from core.store import connections, runs, schedule
 from core.store.database import RETRYABLE, declare
-from core.store.schedule import Lease
+from core.store.runs import Ended
+from core.store.schedule import Lease, Release
 from core.usecases.run_log import Run, counts_of, flush, flushed, store_lines
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # due only when rung
@@ -106,7 +107,7 @@ async def _run(hub: Hub, lease: Lease, run_id: int, work: Work, next_due: NextDu
             counts = counts_of(result)
             log.info("%s is done", lease.kind, extra={"fields": {**about, **counts}})
             end = _End("ok", await next_due(hub, lease, result), counts)
-        await _release(hub, lease, run, started, end)
+        await _release(hub, _Ending(lease, run, started, end))
 
 
 async def _refused(hub: Hub, lease: Lease, error: ChannelError) -> _End:
@@ -151,30 +152,53 @@ async def _refused(hub: Hub, lease: Lease, error: ChannelError) -> _End:
     return _End("failed", due, {"code": error.code}, str(error))
 
 
-async def _release(hub: Hub, lease: Lease, run: Run, started: datetime, end: _End) -> None:
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """A lease to give back, and the run under it, with how it ended."""
+
+    lease: Lease
+    run: Run
+    started: datetime
+    end: _End
+
+
+async def _release(hub: Hub, ending: _Ending) -> None:
     """Give the lease back and write how the run ended, with its last lines."""
-    async with hub.database.transaction(run.merchants()) as tx:
-        ours = end.outcome != "lost_lease" and await schedule.release(
-            tx,
-            lease,
-            end.due,
-            failed=end.outcome == "failed",
-            put_off=end.outcome == "put_off",
-            error=end.error,
-        )
-        outcome, ended = end.outcome if ours else "lost_lease", hub.clock()
-        await runs.finish(
-            tx,
-            lease.merchant_id,
-            run.run_id,
-            started,
-            ended,
-            outcome=outcome,
-            detail=end.detail,
-            error=end.error,
-        )
-        await store_lines(tx, run)
-        await reach("lease.releasing")
-    metrics.RUNS.labels(lease.kind, outcome).inc()
-    metrics.RUN_SECONDS.labels(lease.kind).observe((ended - started).total_seconds())
+    kind = ending.lease.kind
+    outcome, seconds = await hub.together(_release_all, of=kind).ask(ending)
+    metrics.RUNS.labels(kind, outcome).inc()
+    metrics.RUN_SECONDS.labels(kind).observe(seconds)
     await reach("lease.released")
+
+
+async def _release_all(hub: Hub, endings: Sequence[_Ending]) -> list[tuple[str, float] | Exception]:
+    """As `_release`, for leases of one kind: the outcome of each run, and its seconds."""
+    given_back = [
+        Release(
+            one.lease,
+            one.end.due,
+            failed=one.end.outcome == "failed",
+            put_off=one.end.outcome == "put_off",
+            error=one.end.error,
+        )
+        for one in endings
+        if one.end.outcome != "lost_lease"
+    ]
+    async with hub.database.transaction(set().union(*(one.run.merchants() for one in endings))) as tx:
+        ours = await schedule.release(tx, given_back) if given_back else set()
+        now = hub.clock()
+        ended = [
+            Ended(
+                one.lease.merchant_id,
+                one.run.run_id,
+                one.started,
+                one.end.outcome if one.lease in ours else "lost_lease",
+                one.end.detail,
+                one.end.error,
+            )
+            for one in endings
+        ]
+        await runs.finish(tx, ended, now)
+        await store_lines(tx, [one.run for one in endings])
+        await reach("lease.releasing")
+    return [(one.outcome, (now - one.started).total_seconds()) for one in ended]

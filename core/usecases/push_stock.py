@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,10 +23,12 @@ from core.rules.backoff import pause_after
 from core.rules.quotas import BLIND
 from core.rules.stock import Level, most_shown
 from core.store import connections, drifts, levels, schedule
+from core.store.connections import Linked
 from core.store.database import Row
-from core.store.schedule import Lease, held
+from core.store.levels import Wanted
+from core.store.schedule import Lease, held_all
 from core.store.stock import mark_dirty
-from core.usecases.hold_waves import hold_waves
+from core.usecases.hold_waves import Held, hold_waves
 from core.usecases.lease import NEVER, LostLease, ours_until
 
 # Refusals that say for certain that nothing was written.
@@ -51,7 +53,7 @@ log = get_log("push")
 @dataclass(slots=True)
 class Pushed:
     """*calls* is how many batches went out, *told* how many levels the channel confirmed. *waiting* says that levels
-    are left until all of a change is known.
+    are left until all of a change is known; *next_at* is when what was refused may be tried again.
     """
 
     calls: int = 0
@@ -59,52 +61,105 @@ class Pushed:
     refused: int = 0
     unseen: int = 0
     waiting: bool = False
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What to tell a channel, over which line."""
+
+    connector: WritesStock
+    line: Line
+    rows: Sequence[Row]
+    brake: Held
+    next_at: datetime | None
 
 
 async def push_stock(hub: Hub, lease: Lease) -> Pushed:
     """Tell the connection of *lease* everything that is pending; raises `ChannelError` for the whole line.
 
-    Raises `LostLease` when another worker has taken over: then nothing more is written.
+    Raises `LostLease` when another worker has taken over: then nothing more is written. What is read and written for
+    connections that are told at the same time is one transaction for all of them.
     """
     done = Pushed()
     while True:
-        until = ours_until(hub)
-        async with hub.database.transaction([lease.merchant_id]) as tx:
-            if not await held(tx, lease) or not await schedule.renew(tx, lease, hub.settings.lease_s):
-                raise LostLease
-            linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
-            connector = hub.connector(linked.channel)
-            if linked.status != "active" or not linked.push_stock or not isinstance(connector, WritesStock):
-                return done
-            if linked.doubted_at is not None:
-                return done  # restored from a backup: the catalogue's next pull says what it shows
-            line = replace(await hub.line(tx, linked), until=until)
-            brake = await hold_waves(tx, lease, hub.clock())
-            rows = await levels.claim(
-                tx,
-                lease.merchant_id,
-                lease.connection_id,
-                lease.epoch,
-                connector.manifest.stock_batch,
-                hub.clock(),
-                held=brake.kinds,
-            )
-            if rows:
-                await reach("push.claiming")
-        done.waiting = brake.waiting
-        if not rows:
+        claim = await hub.together(_claim).ask(lease)
+        if claim is None:
+            return done
+        claim.brake.say(lease)
+        done.waiting, done.next_at = claim.brake.waiting, claim.next_at
+        if not claim.rows:
             return done
         await reach("push.claimed")
-        await _tell(hub, lease, connector, line, rows, done)
-        if len(rows) < connector.manifest.stock_batch:
+        await _tell(hub, lease, claim, done)
+        if len(claim.rows) < claim.line.connector.manifest.stock_batch:
             return done  # that was all; for what has come meanwhile it was rung
 
 
-async def _tell(
-    hub: Hub, lease: Lease, connector: WritesStock, line: Line, rows: Sequence[Row], done: Pushed
-) -> None:
+async def _claim(hub: Hub, leases: Sequence[Lease]) -> list[_Claim | Exception | None]:
+    """What to tell the connections of *leases*; None where nothing may be told, `LostLease` where it is not ours to tell."""
+    until = ours_until(hub)
+    places = {lease: (lease.merchant_id, lease.connection_id) for lease in leases}
+    async with hub.database.transaction({lease.merchant_id for lease in leases}) as tx:
+        ours = await schedule.renew_all(tx, leases, hub.settings.lease_s)
+        linked = {
+            (one.merchant_id, one.connection_id): one
+            for one in await connections.linked_of(tx, [places[lease] for lease in ours])
+        }
+        told = {pair: connector for pair, one in linked.items() if (connector := _told(hub, one)) is not None}
+        lines = await hub.lines(tx, [linked[pair] for pair in told])
+        now = hub.clock()
+        brakes = await hold_waves(tx, list(told), now)
+        rows = await levels.claim(
+            tx,
+            [
+                Wanted(
+                    *places[lease],
+                    lease.epoch,
+                    lines[places[lease]].connector.manifest.stock_batch,
+                    brakes.get(places[lease], Held()).kinds,
+                )
+                for lease in sorted(ours, key=places.__getitem__)
+                if places[lease] in told
+            ],
+            now,
+        )
+        claimed: dict[tuple[int, int], list[Row]] = {pair: [] for pair in told}
+        for row in rows:
+            claimed[row["merchant_id"], row["connection_id"]].append(row)
+        idle = [pair for pair, own in claimed.items() if not own]
+        next_at = await levels.next_tries(tx, idle) if idle else {}
+        if rows:
+            await reach("push.claiming")
+    return [
+        LostLease()
+        if lease not in ours
+        else _Claim(
+            told[pair],
+            replace(lines[pair], until=until),
+            claimed[pair],
+            brakes.get(pair, Held()),
+            next_at.get(pair),
+        )
+        if pair in told
+        else None
+        for lease, pair in places.items()
+    ]
+
+
+def _told(hub: Hub, linked: Linked) -> WritesStock | None:
+    """The connector of a connection that is told what it may sell. One that was restored from a backup is not: the
+    catalogue's next pull says what it shows.
+    """
+    connector = hub.connector(linked.channel)
+    may = linked.status == "active" and linked.push_stock and linked.doubted_at is None
+    return connector if may and isinstance(connector, WritesStock) else None
+
+
+async def _tell(hub: Hub, lease: Lease, claim: _Claim, done: Pushed) -> None:
     """Tell one batch. One that is refused without saying which item is meant is halved until the bad one is alone."""
-    parts = [list(rows)]
+    connector, line = claim.connector, claim.line
+    parts = [list(claim.rows)]
     told = 0
     while parts:
         part = parts.pop(0)
@@ -169,7 +224,8 @@ async def _settle(
                     "fields": {
                         "merchant": lease.merchant_id,
                         "connection": lease.connection_id,
-                        **_key(row),
+                        "listing_id": row["listing_id"],
+                        "channel_location_id": row["channel_location_id"],
                         "code": result.error,
                         "channel_says": result.message,
                     }
@@ -236,6 +292,19 @@ def _failed(write: StockWrite, error: ChannelError) -> StockWritten:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one batch: rows for `core.store.levels`. *freed* are variants of which a strict listing has given
+    units up.
+    """
+
+    lease: Lease
+    confirmed: Sequence[Mapping[str, Any]]
+    refused: Sequence[Mapping[str, Any]]
+    attempts: Sequence[Mapping[str, Any]]
+    freed: frozenset[tuple[int, int]]
+
+
 async def _write_back(
     hub: Hub,
     lease: Lease,
@@ -245,7 +314,55 @@ async def _write_back(
     *,
     compares: bool,
 ) -> None:
+    outcome = _outcome(lease, rows, written, hub.clock(), compares=compares)
+    done.next_at = await hub.together(_store).ask(outcome)
+    await reach("push.stored")
+    if outcome.freed:
+        await hub.wake.ring("relevel", [lease.merchant_id])
+    for name, count in Counter(attempt["outcome"] for attempt in outcome.attempts).items():
+        metrics.TOLD.labels("stock", name).inc(count)
+    done.unseen += sum(row["fresh"] for row in outcome.confirmed)
+    done.told += len(rows) - len(outcome.refused)
+    done.refused += len(outcome.refused)
+
+
+async def _store(hub: Hub, outcomes: Sequence[_Outcome]) -> list[datetime | Exception | None]:
+    """Write down what became of batches: when each connection's next level may be tried, `LostLease` where it is not ours
+    any more; of that nothing is written.
+    """
     now = hub.clock()
+    async with hub.database.transaction({one.lease.merchant_id for one in outcomes}) as tx:
+        if freed := {pair for one in outcomes for pair in one.freed}:
+            # Before the leases: levelling locks dirty marks first, then schedules.
+            await mark_dirty(tx, freed, now, sold=True)
+        ours = await held_all(tx, [one.lease for one in outcomes])
+        kept = [one for one in outcomes if one.lease in ours]
+        if confirmed := _in_order(row for one in kept for row in one.confirmed):
+            await levels.confirm(tx, confirmed, now)
+            await drifts.close_told(tx, confirmed, now)
+        if refused := _in_order(row for one in kept for row in one.refused):
+            await levels.refuse(tx, refused, now)
+        await levels.close_attempts(tx, _in_order(row for one in kept for row in one.attempts), now)
+        pairs = {one.lease: (one.lease.merchant_id, one.lease.connection_id) for one in outcomes}
+        next_at = await levels.next_tries(tx, sorted({pairs[one.lease] for one in kept}))
+        await reach("push.storing")
+    return [next_at[pairs[one.lease]] if one.lease in ours else LostLease() for one in outcomes]
+
+
+def _in_order(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """As levels are locked."""
+    names = ("merchant_id", "connection_id", "listing_id", "channel_location_id")
+    return sorted(rows, key=lambda row: tuple(row[name] for name in names))
+
+
+def _outcome(
+    lease: Lease,
+    rows: Sequence[Row],
+    written: Sequence[StockWritten],
+    now: datetime,
+    *,
+    compares: bool,
+) -> _Outcome:
     confirmed, refused, attempts = [], [], []
     for row, result in zip(rows, written, strict=True):
         code = ErrorCode(result.error) if result.error else None
@@ -253,23 +370,23 @@ async def _write_back(
         attempts.append(
             {
                 **_key(row),
-                "outcome": _outcome(code, sure),
+                "epoch": lease.epoch,
+                "outcome": _word(code, sure=sure),
                 "written": result.written,
                 "message": result.message[:300],
             }
         )
         if result.written is not None:
-            unseen = row["unseen"] + result.unseen
             confirmed.append(
                 {
                     **dict(row),
                     "written": result.written,
-                    "unseen": unseen,
+                    "unseen": row["unseen"] + result.unseen,
                     "fresh": result.unseen,
+                    "compares": compares,
                     **_guessed(row, result, compares=compares),
                 }
             )
-            done.unseen += result.unseen
         if code is not None:
             refused.append(
                 {
@@ -284,40 +401,19 @@ async def _write_back(
                 }
             )
     # Units that a strict listing has given up are for others now.
-    freed = {
+    freed = frozenset(
         (lease.merchant_id, row["variant_id"])
         for row in confirmed
         if row["strict"] and row["possible"] > row["written"] + row["unseen"] - row["unshipped"]
-    }
-    async with hub.database.transaction([lease.merchant_id]) as tx:
-        if freed:
-            # Before the lease: levelling locks dirty marks first, then schedules.
-            await mark_dirty(tx, freed, now, sold=True)
-        if not await held(tx, lease):
-            raise LostLease
-        if confirmed:
-            await levels.confirm(
-                tx, lease.merchant_id, lease.connection_id, confirmed, now, compares=compares
-            )
-            await drifts.close_told(tx, lease.merchant_id, lease.connection_id, confirmed, now)
-        if refused:
-            await levels.refuse(tx, lease.merchant_id, lease.connection_id, refused, now)
-        await levels.close_attempts(tx, lease.merchant_id, lease.connection_id, lease.epoch, attempts, now)
-        await reach("push.storing")
-    await reach("push.stored")
-    if freed:
-        await hub.wake.ring("relevel", [lease.merchant_id])
-    for outcome, count in Counter(attempt["outcome"] for attempt in attempts).items():
-        metrics.TOLD.labels("stock", outcome).inc(count)
-    done.told += len(rows) - len(refused)
-    done.refused += len(refused)
+    )
+    return _Outcome(lease, confirmed, refused, attempts, freed)
 
 
 def _key(row: Row) -> dict[str, Any]:
-    return {"listing_id": row["listing_id"], "channel_location_id": row["channel_location_id"]}
+    return {name: row[name] for name in ("merchant_id", "connection_id", "listing_id", "channel_location_id")}
 
 
-def _outcome(code: ErrorCode | None, sure: bool) -> str:
+def _word(code: ErrorCode | None, *, sure: bool) -> str:
     if code is None:
         return "ok"
     if code in (ErrorCode.RATE_LIMITED, ErrorCode.PAUSED):
@@ -333,12 +429,8 @@ def _pause(code: ErrorCode, result: StockWritten) -> timedelta:
     return pause_after(error, 0)
 
 
-async def next_push(hub: Hub, lease: Lease, result: object) -> datetime:
+async def next_push(hub: Hub, _lease: Lease, result: Pushed) -> datetime:
     """A push is due when a refused level may be tried again; else only when it is rung for."""
-    if isinstance(result, Pushed) and result.waiting:
+    if result.waiting:
         return hub.clock() + _WAIT_FOR_LEVELS
-    async with hub.database.transaction([lease.merchant_id]) as tx:
-        linked = await connections.linked(tx, lease.merchant_id, lease.connection_id)
-        if not linked.push_stock or linked.status != "active" or linked.doubted_at is not None:
-            return NEVER
-        return await levels.next_try(tx, lease.merchant_id, lease.connection_id) or NEVER
+    return result.next_at or NEVER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from core.hub import Hub
 from core.log import Said, get_log, keep_lines, kept_lines
 from core.store import run_log, runs
 from core.store.database import RETRYABLE, Connection
+from core.store.run_log import Lines
 
 FLUSH_S = 1.0  # how long a line of a long run waits to be seen
 
@@ -47,17 +48,29 @@ def counts_of(result: object) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value and not isinstance(value, bool)}
 
 
-async def store_lines(tx: Connection, run: Run) -> int:
-    """Store the lines of *run* in *tx*; returns how many the caller may forget once it has committed."""
-    count = len(run.said)
-    if count:
+async def store_lines(tx: Connection, them: Sequence[Run]) -> list[int]:
+    """Store the lines of runs in *tx*; returns how many of each the caller may forget once it has committed."""
+    counts = [len(run.said) for run in them]
+    saying = [run for run in them if run.said]
+    if saying:
         try:
-            await run_log.add(tx, run.merchant_id, run.connection_id, run.run_id, run.said[:count])
+            await run_log.add(
+                tx,
+                [
+                    Lines(run.merchant_id, run.connection_id, run.run_id, run.said[:count])
+                    for run, count in zip(them, counts, strict=True)
+                    if count
+                ],
+            )
         except RETRYABLE:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a line, the work is not
-            _complain(run, error)
-    return count
+            if len(saying) == 1:
+                _complain(saying[0], error)
+            else:
+                for run in saying:
+                    await store_lines(tx, [run])
+    return counts
 
 
 async def flush(hub: Hub, run: Run) -> None:
@@ -66,7 +79,7 @@ async def flush(hub: Hub, run: Run) -> None:
         return
     try:
         async with hub.database.transaction(run.merchants()) as tx:
-            count = await store_lines(tx, run)
+            [count] = await store_lines(tx, [run])
     except Exception as error:  # noqa: BLE001 - the work goes on, and has its own way to say that nothing works
         _complain(run, error)
     else:
@@ -100,7 +113,7 @@ async def recorded(
             run_id = await runs.record(
                 tx, merchant_id, kind, started, hub.clock(), detail=about.counts, error=about.error
             )
-            count = await store_lines(tx, Run(merchant_id, None, run_id, kept_lines()))
+            [count] = await store_lines(tx, [Run(merchant_id, None, run_id, kept_lines())])
     del kept_lines()[:count]
 
 

@@ -13,6 +13,8 @@ from core.model.inventory import ListingSeen
 from core.store import connections, deliveries, levels, listings, runs, stock
 from core.store.database import Database
 from core.store.deliveries import Incoming
+from core.store.levels import Wanted
+from core.store.runs import Ended
 from core.store.stock import Entry
 
 SHOP = "Mug & Moss"
@@ -155,10 +157,10 @@ async def troubles(pages: Pages, shop: int, other: int, now: datetime) -> None:
     """A refused push, a job that fails, credentials that are not accepted."""
     async with pages.admin.transaction([0, pages.merchant]) as tx:
         await connections.set_status(tx, pages.merchant, other, "reauth_required", "Link the account again.")
-        wanted = await levels.claim(tx, pages.merchant, shop, 1, 2, now)
+        wanted = await levels.claim(tx, [Wanted(pages.merchant, shop, 1, 2)], now)
         said = {"message": "The product is locked.", "next_at": now + timedelta(minutes=5)}
         refused = [{**row, **said, "sure": True, "parked": False, "unsure": 0} for row in wanted]
-        await levels.refuse(tx, pages.merchant, shop, refused, now)
+        await levels.refuse(tx, refused, now)
         await tx.execute(
             "UPDATE schedule SET failures = 3, last_error = 'rejected: The product is locked.', due_at = $2"
             " WHERE connection_id = $1 AND kind = 'push'",
@@ -167,14 +169,7 @@ async def troubles(pages: Pages, shop: int, other: int, now: datetime) -> None:
         )
         begun = await runs.start(tx, "push", [(pages.merchant, shop)], now)
         ended = now + timedelta(milliseconds=420)
-        await runs.finish(
-            tx,
-            pages.merchant,
-            begun[pages.merchant, shop],
-            now,
-            ended,
-            outcome="failed",
-            detail={"told": 1, "refused": 2},
-            error="rejected",
-        )
+        what = {"told": 1, "refused": 2}
+        run = Ended(pages.merchant, begun[pages.merchant, shop], now, "failed", what, "rejected")
+        await runs.finish(tx, [run], ended)
         await runs.record(tx, 0, "drain", now, ended, detail={"claimed": 8, "applied": 7})

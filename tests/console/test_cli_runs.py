@@ -26,6 +26,7 @@ from core.log import Said, get_log
 from core.sealing import Keyring
 from core.store import run_log
 from core.store.migrate import migrate
+from core.store.run_log import Lines
 from core.store.schedule import Lease
 from core.usecases.probe import Probed
 from tests.conftest import PASSWORDS, as_role
@@ -51,7 +52,7 @@ class Desk:
 
     async def put(self, tx: Any, *words: str) -> None:
         lines = [Said(wall_clock(), "info", word, {}) for word in words]
-        await run_log.add(tx, self.rig.merchant_id, self.rig.first, 1, lines)
+        await run_log.add(tx, [Lines(self.rig.merchant_id, self.rig.first, 1, lines)])
 
 
 def shell(url: str, folder: Path) -> Shell:

@@ -11,6 +11,7 @@ from test_pages_browser import BROWSER, CHROMIUM
 
 from core.log import Said
 from core.store import run_log, runs
+from core.store.run_log import Lines
 
 
 async def run_of(pages: Pages, kind: str) -> int:
@@ -22,7 +23,8 @@ async def run_of(pages: Pages, kind: str) -> int:
 
 async def say(pages: Pages, run_id: int, message: str, level: str = "warning", **fields: object) -> None:
     async with pages.admin.transaction([pages.merchant]) as tx:
-        await run_log.add(tx, pages.merchant, None, run_id, [Said(pages.hub.clock(), level, message, fields)])
+        said = [Said(pages.hub.clock(), level, message, fields)]
+        await run_log.add(tx, [Lines(pages.merchant, None, run_id, said)])
 
 
 async def test_an_empty_hub_says_how_runs_come_about(pages: Pages) -> None:

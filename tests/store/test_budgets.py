@@ -14,7 +14,7 @@ from core.hub import Hub
 from core.rules.budget import full
 from core.rules.circuit import BURST_S, FIRST_S, TRIPS_AT, seconds_shut
 from core.store import budgets, circuits
-from core.store.budgets import Family
+from core.store.budgets import Family, Taking
 from core.store.database import Database
 
 LIMITS = Limits(points_per_s=40, burst=400)
@@ -28,7 +28,7 @@ async def database(make_hub: Callable[..., Awaitable[Hub]]) -> Database:
 
 async def take(database: Database, family: Family, now: Any, cost: float = 1.0) -> tuple[float, float]:
     async with database.transaction([family.merchant_id]) as tx:
-        _, granted, wait = await budgets.take_chunk(tx, family, cost, 0.0, now)
+        [(_, granted, wait)] = await budgets.take_chunks(tx, [Taking(family, cost)], now)
     return granted, wait
 
 
@@ -47,7 +47,7 @@ async def test_what_a_worker_did_not_use_another_may(database: Database, clock: 
     while (await take(database, OURS, clock()))[0]:
         continue
     async with database.transaction([1]) as tx:
-        _, granted, wait = await budgets.take_chunk(tx, OURS, 5.0, 25.0, clock())
+        [(_, granted, wait)] = await budgets.take_chunks(tx, [Taking(OURS, 5.0, 25.0)], clock())
 
     assert (granted, wait) == (25.0, 0.0)
 
@@ -70,8 +70,8 @@ async def test_what_the_channel_tells_stays_and_what_the_manifest_says_follows_i
         async with database.transaction([1]) as tx:
             await budgets.tell(tx, family, BudgetTold(family.name, 50.0, 10.0, 100.0), clock())
     async with database.transaction([1]) as tx:
-        told, _, _ = await budgets.take_chunk(tx, telling, 1.0, 0.0, clock())
-        stated, _, _ = await budgets.take_chunk(tx, OURS, 1.0, 0.0, clock())
+        takings = [Taking(telling, 1.0), Taking(OURS, 1.0)]
+        (told, _, _), (stated, _, _) = await budgets.take_chunks(tx, takings, clock())
 
     assert (told.points_per_s, told.burst, told.points) == (10.0, 100.0, 40.0)
     assert (stated.points_per_s, stated.burst) == (40.0, 400.0)
@@ -86,7 +86,7 @@ async def test_a_merchant_neither_sees_nor_touches_the_budget_of_another(
     async with database.transaction([1]) as tx:
         assert [row["merchant_id"] for row in await tx.fetch("SELECT merchant_id FROM budgets")] == [1]
         assert await tx.execute("UPDATE budgets SET points = 0 WHERE merchant_id = 2") == "UPDATE 0"
-        assert await circuits.find(tx, 2, 8) is None
+        assert await circuits.find(tx, [(2, 8)]) == {}
 
 
 async def fail(database: Database, now: Any) -> None:
@@ -98,8 +98,7 @@ async def test_failures_at_the_same_moment_are_all_counted(database: Database, c
     await asyncio.gather(*[fail(database, clock()) for _ in range(4)])
 
     async with database.transaction([1]) as tx:
-        found = await circuits.find(tx, 1, 7)
-    assert found is not None
+        found = (await circuits.find(tx, [(1, 7)]))[1, 7]
     assert (found.failures, found.last_error) == (4, "timeout")
 
 
@@ -111,8 +110,7 @@ async def test_calls_that_were_under_way_when_it_opened_do_not_open_it_longer(
     await asyncio.gather(*[fail(database, clock()) for _ in range(19)])
 
     async with database.transaction([1]) as tx:
-        found = await circuits.find(tx, 1, 7)
-    assert found is not None
+        found = (await circuits.find(tx, [(1, 7)]))[1, 7]
     assert (found.failures, seconds_shut(found, clock())) == (TRIPS_AT, FIRST_S)
 
 
@@ -123,8 +121,7 @@ async def test_of_many_workers_one_begins_to_try(database: Database, clock: Any)
 
     async def begin() -> bool:
         async with database.transaction([1]) as tx:
-            seen = await circuits.find(tx, 1, 7)
-            assert seen is not None
+            seen = (await circuits.find(tx, [(1, 7)]))[1, 7]
             await all_have_seen.wait()
             return await circuits.begin_probe(tx, 1, 7, seen, clock()) is not None
 
@@ -136,4 +133,4 @@ async def test_an_answer_closes_it(database: Database, clock: Any) -> None:
     await fail(database, clock())
     async with database.transaction([1]) as tx:
         await circuits.close(tx, 1, 7)
-        assert await circuits.find(tx, 1, 7) is None
+        assert await circuits.find(tx, [(1, 7)]) == {}

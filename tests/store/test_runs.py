@@ -11,7 +11,8 @@ import pytest
 from core.log import Said
 from core.store import run_log, runs
 from core.store.database import Database
-from core.store.run_log import Wanted
+from core.store.run_log import Lines, Wanted
+from core.store.runs import Ended
 from tests.conftest import as_role
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -33,11 +34,11 @@ async def worker(fresh: str) -> Any:
     async with database.transaction([0, 1, 2]) as tx:
         begun = await runs.start(tx, "pull", [(1, 1), (2, 2)], NOW)
         for merchant in (1, 2):
-            await run_log.add(tx, merchant, merchant, begun[merchant, merchant], [line(f"of {merchant}")])
+            said = Lines(merchant, merchant, begun[merchant, merchant], [line(f"of {merchant}")])
+            await run_log.add(tx, [said])
         both = await runs.record(tx, 0, "drain", NOW, NOW, detail={"claimed": 2})
-        await run_log.add(
-            tx, 0, None, both, [line("of 1 in both", merchant=1), line("of 2 in both", merchant=2)]
-        )
+        of_both = [line("of 1 in both", merchant=1), line("of 2 in both", merchant=2)]
+        await run_log.add(tx, [Lines(0, None, both, of_both)])
     yield database
     await database.close()
 
@@ -58,8 +59,8 @@ async def test_a_session_sees_only_lines_and_runs_of_the_merchants_it_declared(w
 async def test_a_line_of_another_merchant_cannot_be_smuggled_in(worker: Database) -> None:
     async with worker.transaction([0, 1]) as tx:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await run_log.add(tx, 1, 1, 1, [line("mine"), line("theirs", merchant=2)])
-        await run_log.add(tx, 1, 1, 1, [line("the rest of the transaction goes on")])
+            await run_log.add(tx, [Lines(1, 1, 1, [line("mine"), line("theirs", merchant=2)])])
+        await run_log.add(tx, [Lines(1, 1, 1, [line("the rest of the transaction goes on")])])
 
     async with worker.transaction([0, 1, 2]) as tx:
         messages = {row["message"] for row in await run_log.find(tx, [1, 2], Wanted(NOW), 100)}
@@ -81,7 +82,7 @@ async def test_readers_see_runs_and_lines_and_cannot_write_them(worker: Database
         lines = await run_log.of_run(tx, [1], newest["run_id"], 10)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with reader.transaction([0, 1]) as tx:
-            await run_log.add(tx, 1, 1, 1, [line("x")])
+            await run_log.add(tx, [Lines(1, 1, 1, [line("x")])])
     await reader.close()
 
     assert [row["message"] for row in lines] == ["of 1 in both"]
@@ -106,7 +107,7 @@ async def test_runs_are_found_by_connection_kind_and_how_they_ended(worker: Data
     async with worker.transaction([0, 1, 2]) as tx:
         for outcome in ("ok", "put_off", "failed", "lost_lease"):
             [run_id] = (await runs.start(tx, "push", [(1, 1)], NOW)).values()
-            await runs.finish(tx, 1, run_id, NOW, NOW, outcome=outcome, detail={})
+            await runs.finish(tx, [Ended(1, run_id, NOW, outcome)], NOW)
         bad = await runs.newest(tx, [1, 2], 100, bad=True, kind="push")
         of_first = await runs.newest(tx, [1, 2], 100, connection_id=1)
         few = await runs.newest(tx, [1, 2], 2)
@@ -123,7 +124,7 @@ async def test_the_ids_handed_out_count_those_of_transactions_that_are_still_ope
     async with worker.transaction([1]) as tx:
         before = await run_log.handed_out(tx)
         async with worker.transaction([1]) as open_one:
-            await run_log.add(open_one, 1, 1, 1, [line("not committed yet")])
+            await run_log.add(open_one, [Lines(1, 1, 1, [line("not committed yet")])])
             during = await run_log.handed_out(tx)
 
     assert during == before + 1

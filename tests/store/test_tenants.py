@@ -231,14 +231,14 @@ async def test_a_secret_opens_where_it_was_sealed_and_nowhere_else(two_merchants
 
     async with worker.transaction([1]) as tx:
         await tx.execute("DELETE FROM credentials WHERE field = 'key'")
-        opened = await connections.open_credentials(tx, 1, 1, "outbound", RING, NOW)
+        opened = await connections.open_credentials(tx, [(1, 1)], "outbound", RING, NOW)
     async with worker.transaction([2]) as tx:
         await tx.execute("UPDATE credentials SET sealed = $1, field = 'consumer_key'", stolen)
         with pytest.raises(SealBroken):
-            await connections.open_credentials(tx, 2, 2, "outbound", RING, NOW)
+            await connections.open_credentials(tx, [(2, 2)], "outbound", RING, NOW)
     await worker.close()
 
-    assert opened == {"consumer_key": ["new", "old"]}
+    assert opened == {(1, 1): {"consumer_key": ["new", "old"]}}
 
 
 def test_a_body_that_was_moved_or_changed_does_not_open() -> None:

@@ -12,7 +12,7 @@ from usecase_rig import Rig
 from core.hub import Hub
 from core.log import Said, get_log
 from core.store import run_log
-from core.store.run_log import Wanted
+from core.store.run_log import Lines, Wanted
 from core.store.schedule import Lease
 from core.usecases import follow_log
 from core.usecases.follow_log import LONGEST_S, LogFollower
@@ -45,7 +45,7 @@ async def said(follower: LogFollower) -> list[str]:
 
 async def write(rig: Rig, tx: Any, *words: str, **fields: Any) -> None:
     lines = [Said(rig.clock(), fields.pop("level", "info"), word, fields) for word in words]
-    await run_log.add(tx, rig.merchant_id, fields.pop("connection", rig.first), 1, lines)
+    await run_log.add(tx, [Lines(rig.merchant_id, fields.pop("connection", rig.first), 1, lines)])
 
 
 async def test_a_line_that_is_committed_late_is_told_once(

@@ -1,0 +1,161 @@
+"""Connections that are told at the same time share transactions, and nothing else: no trouble, no wait, no lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+from usecase_rig import ITEMS, MUG, TEA, Rig, Shop
+
+from core.store import database
+from core.usecases.relevel import relevel
+
+
+class Street:
+    """Both shops."""
+
+    def __init__(self) -> None:
+        self.one, self.two = (Shop({ITEMS[MUG]: 100, ITEMS[TEA]: 0}) for _ in range(2))
+
+    async def __call__(self, method: str, url: str, *rest: Any) -> Any:
+        return await (self.one if "mia-one" in url.lower() else self.two)(method, url, *rest)
+
+
+@pytest.fixture
+def street() -> Street:
+    return Street()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that is sent."""
+    found: list[str] = []
+    prepare = database._prepare
+
+    async def listening(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        await prepare(connection)
+        connection.add_query_logger(lambda said: found.append(said.query))
+
+    monkeypatch.setattr(database, "_prepare", listening)
+    return found
+
+
+@pytest.fixture
+async def rig(
+    asked: list[str], fresh: str, make_hub: Callable[..., Any], clock: Any, street: Street
+) -> AsyncIterator[Rig]:
+    """Two shops that show the 100 mugs on the shelf, of which ten are gone by now: both have to be told."""
+    admin = await asyncpg.connect(fresh)
+    made = Rig(await make_hub(send=street), clock, admin)
+    await made.open()
+    await made.counted(mug=100)
+    await made.shops_show(MUG, 100)
+    await made.switch_push(made.first)
+    await made.switch_push(made.second)
+    await made.counted(mug=90)
+    await relevel(made.hub)
+    asked.clear()
+    yield made
+    assert await made.violations() == {}
+    await admin.close()
+
+
+async def told(rig: Rig, connection: int) -> tuple[int, bool]:
+    """What the shop is known to show, and whether it still has to be told."""
+    level = await rig.level(connection)
+    return level["confirmed"], level["pending"]
+
+
+async def test_two_that_are_told_cost_no_more_statements_than_one(
+    rig: Rig, street: Street, asked: list[str]
+) -> None:
+    async def statements() -> int:
+        asked.clear()
+        assert await rig.push() > 0
+        return len([text for text in asked if "typeinfo_tree" not in text])
+
+    both = await statements()
+    await rig.switch_push(rig.second, on=False)
+    rig.clock.forward(seconds=5)
+    await rig.counted(mug=80)
+    await relevel(rig.hub)
+    one = await statements()
+
+    assert street.one.writes == [{ITEMS[MUG]: 90}, {ITEMS[MUG]: 80}]
+    assert street.two.writes == [{ITEMS[MUG]: 90}]
+    assert both <= one + 4  # budgets of connections that were never called are made first
+
+
+async def test_of_two_the_one_whose_lease_was_taken_writes_nothing_back(rig: Rig, street: Street) -> None:
+    both = asyncio.Barrier(2)
+
+    async def overtaken(method: str, url: str, *rest: Any) -> Any:
+        if method != "GET":
+            await both.wait()
+            if "one" in url:
+                await rig.admin.execute(
+                    "UPDATE schedule SET epoch = 99 WHERE kind = 'push' AND connection_id = $1", rig.first
+                )
+            await both.wait()
+        return await street(method, url, *rest)
+
+    rig.hub.send = overtaken
+
+    await rig.push()
+
+    outcomes = await rig.admin.fetch("SELECT connection_id, outcome FROM push_attempts ORDER BY 1")
+    runs = await rig.admin.fetch("SELECT connection_id, outcome FROM runs WHERE kind = 'push' ORDER BY 1")
+    assert (await told(rig, rig.first), await told(rig, rig.second)) == ((100, True), (90, False))
+    assert [tuple(row) for row in outcomes] == [(rig.first, None), (rig.second, "ok")]
+    assert [tuple(row) for row in runs] == [(rig.first, "lost_lease"), (rig.second, "ok")]
+
+
+async def test_a_connection_that_cannot_be_opened_stands_in_nobodys_way(rig: Rig) -> None:
+    await rig.admin.execute(
+        "UPDATE credentials SET sealed = 'broken' WHERE connection_id = $1 AND ring = 'outbound'", rig.first
+    )
+
+    await rig.push()
+
+    runs = await rig.admin.fetch("SELECT connection_id, outcome FROM runs WHERE kind = 'push' ORDER BY 1")
+    assert (await told(rig, rig.first), await told(rig, rig.second)) == ((100, True), (90, False))
+    assert [tuple(row) for row in runs] == [(rig.first, "failed"), (rig.second, "ok")]
+
+
+async def test_what_one_answered_is_written_while_another_is_still_asked(rig: Rig, street: Street) -> None:
+    written = asyncio.Event()
+
+    async def slow(method: str, url: str, *rest: Any) -> Any:
+        if "one" in url:
+            await written.wait()
+        return await street(method, url, *rest)
+
+    rig.hub.send = slow
+    pushing = asyncio.create_task(rig.push())
+    async with asyncio.timeout(5):
+        while await told(rig, rig.second) != (90, False):
+            await asyncio.sleep(0.01)
+    still = await told(rig, rig.first)
+    written.set()
+    await pushing
+
+    assert still == (100, True)
+    assert await told(rig, rig.first) == (90, False)
+
+
+async def test_a_wave_is_held_at_one_and_sales_are_told_to_the_other(rig: Rig, street: Street) -> None:
+    await rig.admin.execute("UPDATE listing_levels SET wave = 'raise' WHERE connection_id = $1", rig.first)
+    await rig.admin.execute(
+        """INSERT INTO waves (merchant_id, connection_id, kind, listings, of_listings, held_at)
+           VALUES ($1, $2, 'raise', 1, 1, now())""",
+        rig.merchant_id,
+        rig.first,
+    )
+
+    await rig.push()
+
+    assert (await told(rig, rig.first), await told(rig, rig.second)) == ((100, True), (90, False))
+    assert (street.one.writes, street.two.writes) == ([], [{ITEMS[MUG]: 90}])
