@@ -16,7 +16,7 @@ from core.hub import Hub
 from core.log import get_log, keep_lines
 from core.rules.backoff import pause_after
 from core.store import connections, runs, schedule
-from core.store.database import RETRYABLE, declare
+from core.store.database import RETRYABLE, again, declare
 from core.store.runs import Ended
 from core.store.schedule import Lease, Release
 from core.usecases.run_log import Run, counts_of, flush, flushed, store_lines
@@ -171,6 +171,7 @@ async def _release(hub: Hub, ending: _Ending) -> None:
     await reach("lease.released")
 
 
+@again
 async def _release_all(hub: Hub, endings: Sequence[_Ending]) -> list[tuple[str, float] | Exception]:
     """As `_release`, for leases of one kind: the outcome of each run, and its seconds."""
     given_back = [

@@ -24,7 +24,7 @@ from core.rules.quotas import BLIND
 from core.rules.stock import Level, most_shown
 from core.store import connections, drifts, levels, schedule
 from core.store.connections import Linked
-from core.store.database import Row
+from core.store.database import Row, again
 from core.store.levels import Wanted
 from core.store.schedule import Lease, held_all
 from core.store.stock import mark_dirty
@@ -96,6 +96,7 @@ async def push_stock(hub: Hub, lease: Lease) -> Pushed:
             return done  # that was all; for what has come meanwhile it was rung
 
 
+@again
 async def _claim(hub: Hub, leases: Sequence[Lease]) -> list[_Claim | Exception | None]:
     """What to tell the connections of *leases*; None where nothing may be told, `LostLease` where it is not ours to tell."""
     until = ours_until(hub)
@@ -326,6 +327,7 @@ async def _write_back(
     done.refused += len(outcome.refused)
 
 
+@again
 async def _store(hub: Hub, outcomes: Sequence[_Outcome]) -> list[datetime | Exception | None]:
     """Write down what became of batches: when each connection's next level may be tried, `LostLease` where it is not ours
     any more; of that nothing is written.
