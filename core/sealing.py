@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -83,13 +84,22 @@ class Keyring:
             raise SealBroken("Sealed bytes do not belong where they were found.") from None
 
 
+class _Zstd(threading.local):
+    """What compresses: one for all boxes, since it takes 125 kB, and one for each thread, since it bears but one."""
+
+    def __init__(self) -> None:
+        self.pack = zstandard.ZstdCompressor(level=1)
+        self.unpack = zstandard.ZstdDecompressor()
+
+
+_zstd = _Zstd()
+
+
 @dataclass(slots=True, repr=False)
 class BodyBox:
     """Compresses and seals bodies under one merchant's data key."""
 
     _key: AESGCM = field(repr=False)
-    _pack: zstandard.ZstdCompressor = field(default_factory=lambda: zstandard.ZstdCompressor(level=1))
-    _unpack: zstandard.ZstdDecompressor = field(default_factory=zstandard.ZstdDecompressor)
 
     @staticmethod
     def new_key() -> bytes:
@@ -101,7 +111,7 @@ class BodyBox:
 
     def seal(self, body: bytes, owner: bytes) -> bytes:
         nonce = os.urandom(NONCE)
-        return nonce + self._key.encrypt(nonce, self._pack.compress(body), owner)
+        return nonce + self._key.encrypt(nonce, _zstd.pack.compress(body), owner)
 
     def open(self, sealed: bytes, owner: bytes) -> bytes:
         """The body; raises `SealBroken` when it was sealed for another place."""
@@ -109,4 +119,4 @@ class BodyBox:
             packed = self._key.decrypt(sealed[:NONCE], sealed[NONCE:], owner)
         except InvalidTag:
             raise SealBroken("A sealed body does not belong where it was found.") from None
-        return self._unpack.decompress(packed)
+        return _zstd.unpack.decompress(packed)

@@ -20,7 +20,8 @@ from webhooks.problems import Refusal
 
 KEPT_S = 60.0  # a known token
 MISSED_S = 5.0  # an unknown token; also the least age of what is read again after a refusal
-MAX_KEPT = 1_000  # of each; a data key with its compressor takes 100 kB
+MAX_KEPT = 10_000  # of each; what is known of a shop takes some kB
+MAX_ASKED = 1_000  # tokens that are looked up or wait for it
 LOOKUPS = 2  # at once, so that a flood of made-up tokens leaves sessions for storing
 AT_ONCE = 100  # tokens that one of them looks up
 PATIENCE_S = 1.5
@@ -81,7 +82,7 @@ class Directory:
         """One look-up for all who ask for *token*. It is never cut off: they stop waiting for it."""
         answer = self._asked.get(token)
         if answer is None:
-            if len(self._asked) >= MAX_KEPT:
+            if len(self._asked) >= MAX_ASKED:
                 raise Refusal("overloaded")
             answer = self._asked[token] = asyncio.create_task(self._look_up(token, now))
             answer.add_done_callback(_hear)
