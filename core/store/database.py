@@ -151,9 +151,9 @@ class Database:
 def again(work: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """*work* is done from its beginning once more where the database took its transaction back, a few times.
 
-    For what a person asks for: nobody looks for it by himself, as workers do for theirs; and for what is under a lease, which
-    would have to end first. Only where it may begin anew: it writes in one transaction, the last that may be taken back, or
-    what it writes before is the same the second time.
+    For what a person asks for: nobody looks for it by himself, as workers do for theirs. And for what is under a lease,
+    which would have to end first. Only where it may begin anew: it writes in one transaction, the last that may be taken
+    back, or what it writes before is the same the second time.
     """
 
     @wraps(work)
