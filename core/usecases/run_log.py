@@ -45,7 +45,7 @@ class Recorded:
 def counts_of(result: object) -> dict[str, Any]:
     """The numbers and words of a dataclass that are not empty; {} of anything else."""
     whole = asdict(result) if is_dataclass(result) and not isinstance(result, type) else {}
-    return {name: value for name, value in whole.items() if value and not isinstance(value, bool)}
+    return {name: value for name, value in whole.items() if value and not isinstance(value, bool | datetime)}
 
 
 async def store_lines(tx: Connection, them: Sequence[Run]) -> list[int]:

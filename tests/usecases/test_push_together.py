@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 from usecase_rig import ITEMS, MUG, TEA, Rig, Shop
 
+from core.flow import decode
 from core.store import database
+from core.usecases.lease import NEVER
 from core.usecases.relevel import relevel
 
 
@@ -111,6 +114,36 @@ async def test_of_two_the_one_whose_lease_was_taken_writes_nothing_back(rig: Rig
     assert (await told(rig, rig.first), await told(rig, rig.second)) == ((100, True), (90, False))
     assert [tuple(row) for row in outcomes] == [(rig.first, None), (rig.second, "ok")]
     assert [tuple(row) for row in runs] == [(rig.first, "lost_lease"), (rig.second, "ok")]
+
+
+async def test_a_level_that_waits_is_tried_again_when_its_time_has_come(rig: Rig, street: Street) -> None:
+    later = rig.clock() + timedelta(minutes=7)
+    await rig.admin.execute(
+        "UPDATE listing_levels SET next_at = $2 WHERE connection_id = $1", rig.first, later
+    )
+
+    await rig.push()
+
+    due = await rig.admin.fetchval(
+        "SELECT due_at FROM schedule WHERE connection_id = $1 AND kind = 'push'", rig.first
+    )
+    details = await rig.admin.fetch("SELECT detail FROM runs WHERE kind = 'push' ORDER BY connection_id")
+    assert due == later
+    assert [decode(row["detail"].encode()) for row in details] == [{}, {"calls": 1, "told": 1}]
+    assert street.one.writes == []
+
+
+async def test_a_level_that_is_parked_is_no_reason_to_come_again(rig: Rig, street: Street) -> None:
+    del street.one.counts[ITEMS[MUG]]
+
+    await rig.push()
+
+    due = await rig.admin.fetchval(
+        "SELECT due_at FROM schedule WHERE connection_id = $1 AND kind = 'push'", rig.first
+    )
+    detail = await rig.admin.fetchval("SELECT detail FROM runs WHERE connection_id = $1", rig.first)
+    assert decode(detail.encode()) == {"calls": 1, "refused": 1}
+    assert due == NEVER
 
 
 async def test_a_connection_that_cannot_be_opened_stands_in_nobodys_way(rig: Rig) -> None:
