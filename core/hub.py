@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -62,7 +64,8 @@ class Hub:
     """One process's open things. Make it with `open_hub`. *holder* is its name in what it claims, 0 for none;
     *share* are the merchants whose work it claims.
 
-    *owed* are claims to give back, as soon as the database is there again: it went away while they were worked at.
+    *under_way* are runs by kind. *owed* are claims to give back, as soon as the database is there again: it went away while
+    they were worked at.
     """
 
     settings: Settings
@@ -75,6 +78,7 @@ class Hub:
     holder: int = 0
     share: Share = EVERYBODY
     owed: set[Claimed] = field(default_factory=set)
+    under_way: defaultdict[str, set[asyncio.Task[None]]] = field(default_factory=lambda: defaultdict(set))
     wall: Clock = wall_clock  # this machine's own clock: for saying that it is wrong, and nothing else
     _accounts: dict[tuple[int, int], tuple[float, Account]] = field(default_factory=dict)
     _together: dict[tuple[Callable[..., Any], str], Together[Any, Any]] = field(default_factory=dict)
@@ -133,6 +137,20 @@ class Hub:
             else:
                 self._accounts[pair] = (time.monotonic(), account)
         return read
+
+    async def settled(self) -> None:
+        """Wait until no run is under way."""
+        while runs := self._runs():
+            await asyncio.wait(runs)
+
+    async def break_off(self) -> None:
+        """End what is under way where it is: it is done again when its lease has ended."""
+        for run in self._runs():
+            run.cancel()
+        await self.settled()
+
+    def _runs(self) -> list[asyncio.Task[None]]:
+        return [run for runs in self.under_way.values() for run in runs]
 
     def forget(self, merchant_id: int, connection_id: int) -> None:
         """Read the connection anew next time."""
@@ -208,23 +226,23 @@ async def open_hub(
         settings.database_url, size=pool, application=application, statement_cache=settings.statement_cache
     )
     client = open_client(allow_private_hosts=settings.allow_private_hosts)
+    hub = Hub(
+        settings=settings,
+        database=database,
+        registry=registry,
+        clock=clock or database.clock,
+        wake=wake or Silent(),
+        send=send
+        or sender(
+            client, allow_private_hosts=settings.allow_private_hosts, deadline_s=settings.call_deadline_s
+        ),
+        meter=Meter(database, clock or database.clock),
+        holder=holder,
+        share=settings.share,
+    )
     try:
-        yield Hub(
-            settings=settings,
-            database=database,
-            registry=registry,
-            clock=clock or database.clock,
-            wake=wake or Silent(),
-            send=send
-            or sender(
-                client,
-                allow_private_hosts=settings.allow_private_hosts,
-                deadline_s=settings.call_deadline_s,
-            ),
-            meter=Meter(database, clock or database.clock),
-            holder=holder,
-            share=settings.share,
-        )
+        yield hub
     finally:
+        await hub.break_off()
         await client.close()
         await database.close()

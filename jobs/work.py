@@ -19,7 +19,7 @@ from core.usecases.drain import SLICE, drain
 from core.usecases.fetch_orders import fetch_orders, next_fetch
 from core.usecases.fill_shortages import fill_shortages
 from core.usecases.hold_back import hold_back
-from core.usecases.lease import run_due
+from core.usecases.lease import NextDue, Work, run_due
 from core.usecases.measure import measure
 from core.usecases.probe import next_probe, probe
 from core.usecases.pull_catalog import next_catalog, pull_catalog
@@ -35,7 +35,9 @@ from core.usecases.sweep import sweep
 from core.usecases.take_back import take_back_found
 from core.usecases.tally_sales import tally_sales
 
-PUSHES = 32  # connections told at a time: they share their transactions
+CONNECTIONS = 4  # of which work of one kind is done at the same time
+PUSHES = 64  # the same of pushes, which share their transactions
+PATIENCE_S = 0.5  # a run that takes longer is not waited for before others begin
 SPELL_S = 5.0  # how long one job goes on before it lets others have the worker
 BEYOND_S = 2.0  # of one kind, between two spells for merchants whom other workers serve: these may be dead, or have too much
 EVERY_S = {
@@ -69,36 +71,41 @@ async def _relevel(hub: Hub) -> bool:
     return (await relevel(hub)).variants > 0
 
 
+async def _run(hub: Hub, kind: str, work: Work, next_due: NextDue, limit: int = CONNECTIONS) -> bool:
+    """What is due of *kind* at connections; what is slow goes on while others begin."""
+    return bool(await run_due(hub, kind, work, next_due, limit=limit, patience_s=PATIENCE_S))
+
+
 async def _pull(hub: Hub) -> bool:
-    return bool(await run_due(hub, "pull", pull_orders, next_pull))
+    return await _run(hub, "pull", pull_orders, next_pull)
 
 
 async def _fetch(hub: Hub) -> bool:
-    return bool(await run_due(hub, "fetch", fetch_orders, next_fetch))
+    return await _run(hub, "fetch", fetch_orders, next_fetch)
 
 
 async def _catalog(hub: Hub) -> bool:
-    return bool(await run_due(hub, "catalog", pull_catalog, next_catalog))
+    return await _run(hub, "catalog", pull_catalog, next_catalog)
 
 
 async def _reconcile(hub: Hub) -> bool:
-    return bool(await run_due(hub, "reconcile", reconcile, next_reconcile))
+    return await _run(hub, "reconcile", reconcile, next_reconcile)
 
 
 async def _certify(hub: Hub) -> bool:
-    return bool(await run_due(hub, "certify", certify, next_certify))
+    return await _run(hub, "certify", certify, next_certify)
 
 
 async def _push(hub: Hub) -> bool:
-    return bool(await run_due(hub, "push", push_stock, next_push, limit=PUSHES))
+    return await _run(hub, "push", push_stock, next_push, PUSHES)
 
 
 async def _effect(hub: Hub) -> bool:
-    return bool(await run_due(hub, "effect", push_effects, next_effect))
+    return await _run(hub, "effect", push_effects, next_effect)
 
 
 async def _probe(hub: Hub) -> bool:
-    return bool(await run_due(hub, "probe", probe, next_probe))
+    return await _run(hub, "probe", probe, next_probe)
 
 
 async def _tally(hub: Hub) -> bool:
@@ -130,9 +137,8 @@ KINDS: dict[str, Step] = {
     "sweep": sweep,
 }
 
-# What follows a first step that had work, side by side: one lane reads its slice while the statements of another run, and
-# one lane goes on pushing while a slow channel holds up the other.
-LANES: dict[str, tuple[Step, ...]] = {"drain": (_drain_backlog,) * 2, "push": (_push,) * 2}
+# What follows a first step that had work, side by side: one lane reads its slice while the statements of another run.
+LANES: dict[str, tuple[Step, ...]] = {"drain": (_drain_backlog,) * 2}
 
 
 class Worker:
@@ -254,3 +260,4 @@ class Worker:
         for rung_for in self._busy.values():
             async with rung_for:
                 pass
+        await self._hub.settled()

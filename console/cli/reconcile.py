@@ -61,6 +61,7 @@ async def _reconcile(connection: str | None, *, wait: bool, quiet: bool) -> list
             read = all(row["finished_at"] for row in rows)
             until = until or (time.monotonic() + LONGEST_S if read else 0.0)
             if read and (not wait or not any(row["open"] for row in rows) or time.monotonic() > until):
+                await hub.settled()
                 return rows
             if refused:
                 raise FairwayError(

@@ -89,6 +89,7 @@ class World:
         """A worker does what is due of these kinds, and no other."""
         for kind in kinds:
             await self.worker.spell(kind)
+            await self.hub.settled()
 
     async def live(self, seconds: float) -> None:
         """So much time passes, and the worker looks for what is due now and then."""
@@ -96,6 +97,7 @@ class World:
         while self.clock.now < until:
             self.clock.forward(min(TICK_S, (until - self.clock.now).total_seconds()))
             await self.worker.look()
+            await self.hub.settled()
 
     async def pull(self) -> None:
         """Every order that the shops list by now is known."""

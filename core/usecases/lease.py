@@ -50,14 +50,23 @@ class _End:
     error: str = ""
 
 
-async def run_due(hub: Hub, kind: str, work: Work, next_due: NextDue, *, limit: int = 4) -> int:
+async def run_due(
+    hub: Hub, kind: str, work: Work, next_due: NextDue, *, limit: int = 4, patience_s: float | None = None
+) -> int:
     """Claim due work of *kind* and do it; returns how many pieces were claimed.
 
     A run is written with its claim, so that one whose worker dies is seen. A channel's refusal of the credentials
     pauses the connection (`reauth_required`) and drops nothing.
+
+    Runs that take longer than *patience_s* go on by themselves (`Hub.under_way`), each in its own one of *limit* places:
+    a slow channel holds up no other one.
     """
+    under_way = hub.under_way[kind]
+    if len(under_way) >= limit:
+        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    free = limit - len(under_way)
     async with hub.database.transaction([]) as tx:
-        leases = await schedule.claim(tx, [kind], hub.clock(), hub.settings.lease_s, limit, hub.share)
+        leases = await schedule.claim(tx, [kind], hub.clock(), hub.settings.lease_s, free, hub.share)
         if not leases:
             return 0
         await declare(tx, {lease.merchant_id for lease in leases})
@@ -65,15 +74,31 @@ async def run_due(hub: Hub, kind: str, work: Work, next_due: NextDue, *, limit: 
         ids = await runs.start(tx, kind, begun, hub.clock())
         await reach("lease.claiming")
     await reach("lease.claimed")
-    # Side by side: a slow channel holds up no other one.
-    ends = await asyncio.gather(
-        *(_run(hub, lease, ids[lease.merchant_id, lease.connection_id], work, next_due) for lease in leases),
-        return_exceptions=True,
-    )
-    for end in ends:
-        if isinstance(end, BaseException):
-            raise end
+    started = [
+        asyncio.create_task(_run(hub, lease, ids[lease.merchant_id, lease.connection_id], work, next_due))
+        for lease in leases
+    ]
+    for run in started:
+        under_way.add(run)
+        run.add_done_callback(under_way.discard)
+    try:
+        ended, slow = await asyncio.wait(started, timeout=patience_s)
+    except asyncio.CancelledError:
+        for run in started:
+            run.cancel()
+        await asyncio.wait(started)
+        raise
+    for run in slow:
+        run.add_done_callback(_say)
+    for run in ended:
+        run.result()
     return len(leases)
+
+
+def _say(run: asyncio.Task[None]) -> None:
+    """A run ended for which nobody waits any more."""
+    if not run.cancelled() and (error := run.exception()) is not None:
+        log.error("a run that took long broke", exc_info=error)
 
 
 async def _run(hub: Hub, lease: Lease, run_id: int, work: Work, next_due: NextDue) -> None:

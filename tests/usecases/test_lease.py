@@ -221,3 +221,89 @@ async def test_a_sentence_of_ours_fails_the_run_with_its_words(rig: Rig) -> None
 
     [run] = await newest(rig)
     assert (run["outcome"], run["error"]) == ("failed", "There is no channel here. Link one.")
+
+
+class Slow:
+    """Work that takes long at one connection, until it is let go on."""
+
+    def __init__(self, connection: int, error: Exception | None = None) -> None:
+        self.connection, self.error = connection, error
+        self.go_on = asyncio.Event()
+        self.done: list[int] = []
+
+    async def __call__(self, _hub: Hub, lease: Lease) -> None:
+        if lease.connection_id == self.connection:
+            await self.go_on.wait()
+            if self.error:
+                raise self.error
+        self.done.append(lease.connection_id)
+
+
+async def test_who_is_slow_holds_up_nobody_else(rig: Rig) -> None:
+    slow = Slow(rig.first)
+    await ring(rig, rig.first, rig.second)
+    assert await run_due(rig.hub, "probe", slow, never, patience_s=0.05) == 2
+
+    for _ in range(2):
+        await ring(rig, rig.second)
+        assert await run_due(rig.hub, "probe", slow, never, patience_s=0.05) == 1
+    during = list(slow.done)
+    slow.go_on.set()
+    await rig.hub.settled()
+
+    assert during == [rig.second] * 3
+    assert slow.done == [*during, rig.first]
+    assert [run["outcome"] for run in await newest(rig)] == ["ok"] * 4
+
+
+async def test_there_are_no_more_under_way_than_there_are_places(rig: Rig) -> None:
+    slow = Slow(rig.first)
+    await ring(rig, rig.first)
+    await run_due(rig.hub, "probe", slow, never, limit=1, patience_s=0.05)
+    await ring(rig, rig.second)
+
+    second = asyncio.create_task(run_due(rig.hub, "probe", slow, never, limit=1, patience_s=0.05))
+    await asyncio.sleep(0.2)
+    before = list(slow.done)
+    slow.go_on.set()
+
+    assert await second == 1
+    assert (before, slow.done) == ([], [rig.first, rig.second])
+
+
+async def test_what_breaks_late_is_said_and_breaks_nothing_else(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = Slow(rig.first, ConnectionResetError("gone"))
+    await ring(rig, rig.first, rig.second)
+
+    assert await run_due(rig.hub, "probe", slow, never, patience_s=0.05) == 2
+    slow.go_on.set()
+    await rig.hub.settled()
+
+    assert "a run that took long broke" in caplog.text
+    assert slow.done == [rig.second]
+
+
+async def test_what_is_under_way_when_the_hub_closes_is_broken_off(rig: Rig) -> None:
+    slow = Slow(rig.first)
+    await ring(rig, rig.first)
+    await run_due(rig.hub, "probe", slow, never, patience_s=0.05)
+
+    await rig.hub.break_off()
+
+    assert not any(rig.hub.under_way.values())
+    assert [run["finished_at"] for run in await newest(rig)] == [None]
+
+
+async def test_whoever_does_not_wait_any_more_ends_what_it_began(rig: Rig) -> None:
+    slow = Slow(rig.first)
+    await ring(rig, rig.first)
+    waits = asyncio.create_task(run_due(rig.hub, "probe", slow, never))
+    while not any(rig.hub.under_way.values()):
+        await asyncio.sleep(0.01)
+    waits.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waits
+    assert not any(rig.hub.under_way.values())

@@ -15,6 +15,7 @@ from core.flow import decode
 from core.store import database
 from core.usecases.lease import NEVER
 from core.usecases.relevel import relevel
+from jobs.work import Worker
 
 
 class Street:
@@ -177,6 +178,32 @@ async def test_what_one_answered_is_written_while_another_is_still_asked(rig: Ri
 
     assert still == (100, True)
     assert await told(rig, rig.first) == (90, False)
+
+
+async def test_a_worker_goes_on_while_a_shop_does_not_answer(rig: Rig, street: Street) -> None:
+    answers = asyncio.Event()
+
+    async def silent(method: str, url: str, *rest: Any) -> Any:
+        if "one" in url:
+            await answers.wait()
+        return await street(method, url, *rest)
+
+    rig.hub.send = silent
+    worker = Worker(rig.hub)
+    async with asyncio.timeout(5):
+        await worker.spell("push")
+        rig.clock.forward(seconds=5)
+        await rig.counted(mug=80)
+        await relevel(rig.hub)
+        await worker.spell("push")
+    meanwhile = await told(rig, rig.first), await told(rig, rig.second)
+    answers.set()
+    await rig.hub.settled()
+
+    assert meanwhile == ((100, True), (80, False))
+    await worker.spell("push")  # for it was rung meanwhile
+    await rig.hub.settled()
+    assert await told(rig, rig.first) == (80, False)
 
 
 async def test_a_wave_is_held_at_one_and_sales_are_told_to_the_other(rig: Rig, street: Street) -> None:
