@@ -12,6 +12,7 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -42,6 +43,8 @@ _PRIVATE = [
         "2002::/16 3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8"
     ).split()
 ]
+
+_until: ContextVar[float] = ContextVar("until", default=math.inf)  # `Line.until` of the call that is made
 
 Send = Callable[[str, str, Mapping[str, str], bytes | None], Awaitable[Response]]
 
@@ -83,8 +86,12 @@ def open_client(*, allow_private_hosts: bool) -> aiohttp.ClientSession:
         if allow_private_hosts
         else aiohttp.TCPConnector(limit=64, resolver=_GuardedResolver())
     )
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(_in_time)
+    trace.on_connection_reuseconn.append(_in_time)
     client = aiohttp.ClientSession(
         connector=connector,
+        trace_configs=[trace],
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=True,
         headers={"User-Agent": "Fairway"},
@@ -93,6 +100,12 @@ def open_client(*, allow_private_hosts: bool) -> aiohttp.ClientSession:
     # and without a word. aiohttp's own test client switches that off in the same way.
     client._retry_connection = False  # noqa: SLF001
     return client
+
+
+async def _in_time(*_: object) -> None:
+    """Looks at the clock once more when the connection is there: a process may have been stopped while it was made."""
+    if time.monotonic() >= _until.get():
+        raise TooLate(ErrorCode.NOT_SENT, "the time for it was over before it was sent")
 
 
 def sender(client: aiohttp.ClientSession, *, allow_private_hosts: bool, deadline_s: float) -> Send:
@@ -260,8 +273,8 @@ def _without_secrets(refusal: ChannelError, credentials: Credentials) -> Channel
 
 async def _send(request: Request, line: Line) -> Response:
     # A process that was stopped comes to itself here and believes it is still in time: no timer of its own has rung yet.
-    if time.monotonic() >= line.until:
-        raise TooLate(ErrorCode.NOT_SENT, "the time for it was over before it was sent")
+    _until.set(line.until)
+    await _in_time()
     base_url = line.connector.base_url(line.settings).rstrip("/")
     signed = line.connector.authorize(
         request, line.credentials, base_url, line.clock(), secrets.token_hex(16)

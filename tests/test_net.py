@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -399,3 +401,33 @@ async def test_a_shopify_account_is_asked_with_its_token_in_a_header(registry: d
     assert (account.account, account.currency) == ("demo.myshopify.com", "EUR")
     assert route.calls.last.request.headers["x-shopify-access-token"] == SECRET
     assert SECRET not in str(route.calls.last.request.url) + route.calls.last.request.content.decode()
+
+
+async def test_what_got_its_connection_too_late_is_not_sent(
+    registry: dict[str, Connector], channel: Channel
+) -> None:
+    client = open_client(allow_private_hosts=True)
+    connector = client.connector
+    assert connector is not None
+    really = connector._create_connection
+
+    async def slowly(*rest: Any) -> Any:
+        made = await really(*rest)
+        await asyncio.sleep(0.3)
+        return made
+
+    connector._create_connection = slowly  # type: ignore[method-assign]
+    send = sender(client, allow_private_hosts=True, deadline_s=2)
+
+    async def there(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+        return await send(method, channel.url + urlsplit(url).path, headers, body)
+
+    line = woo(there, registry)
+    with pytest.raises(ChannelError) as refused:
+        await drive(ask(reads=False), replace(line, until=time.monotonic() + 0.1))
+
+    assert (refused.value.code, channel.asked) == (ErrorCode.NOT_SENT, [])
+    with pytest.raises(ChannelError, match="instead of the shop's JSON"):
+        await drive(ask(reads=False), replace(line, until=time.monotonic() + 60))
+    assert channel.asked == ["/x"]
+    await client.close()

@@ -145,7 +145,7 @@ LINES = (
     ),
     SafetyLine(
         "a call after its lease", "core/net.py",
-        "if time.monotonic() >= line.until:", "if math.inf <= line.until < 0:",
+        "if time.monotonic() >= _until.get():", "if math.inf <= _until.get() < 0:",
         (_T + "test_push.py::test_a_worker_that_comes_to_itself_after_its_lease_says_nothing_any_more",),
     ),
 )  # fmt: skip
