@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,15 +12,12 @@ from typing import Any
 
 from core import metrics
 from core.connector import WritesStock
-from core.errors import ChannelError, ErrorCode, Recovery
+from core.errors import ChannelError, ErrorCode
 from core.failpoints import reach
 from core.hub import Hub
 from core.log import get_log
-from core.model.inventory import StockWrite, StockWritten
+from core.model.inventory import StockWritten
 from core.net import Line, drive
-from core.rules.backoff import pause_after
-from core.rules.quotas import BLIND
-from core.rules.stock import Level, most_shown
 from core.store import connections, drifts, levels, schedule
 from core.store.connections import Linked
 from core.store.database import Row, again
@@ -30,21 +26,8 @@ from core.store.schedule import Lease, held_all
 from core.store.stock import mark_dirty
 from core.usecases.hold_waves import Held, hold_waves
 from core.usecases.lease import NEVER, LostLease, ours_until
+from core.usecases.push_outcomes import OF_ITEMS, Outcome, failed, outcome_of, write_of
 
-# Refusals that say for certain that nothing was written.
-_SURE = (
-    ErrorCode.RATE_LIMITED,
-    ErrorCode.PAUSED,
-    ErrorCode.NOT_SENT,
-    ErrorCode.UNAUTHORIZED,
-    ErrorCode.FORBIDDEN,
-    ErrorCode.NOT_FOUND,
-    ErrorCode.STALE,
-    ErrorCode.REJECTED,
-)
-
-# Refusals of what was asked: in a batch they may be about a single item.
-_OF_ITEMS = (ErrorCode.REJECTED, ErrorCode.NOT_FOUND, ErrorCode.TOO_LARGE)
 _WAIT_FOR_LEVELS = timedelta(seconds=2)
 
 log = get_log("push")
@@ -167,7 +150,7 @@ async def _tell(hub: Hub, lease: Lease, claim: _Claim, done: Pushed) -> None:
         if told:
             line = await _hold_on(hub, lease, line)
         told += 1
-        writes = [_write(lease, row) for row in part]
+        writes = [write_of(lease, row) for row in part]
         done.calls += 1
         try:
             # The whole conversation ends before the lease does.
@@ -184,12 +167,12 @@ async def _tell(hub: Hub, lease: Lease, claim: _Claim, done: Pushed) -> None:
                 done,
             )
         except ChannelError as error:
-            if error.code not in _OF_ITEMS:
+            if error.code not in OF_ITEMS:
                 await _give_up(hub, lease, line, [part, *parts], error, done)
             elif len(part) > 1:
                 parts[:0] = [part[: len(part) // 2], part[len(part) // 2 :]]
             else:
-                await _settle(hub, lease, line, part, [_failed(write, error) for write in writes], done)
+                await _settle(hub, lease, line, part, [failed(write, error) for write in writes], done)
         else:
             await _settle(hub, lease, line, part, written, done)
 
@@ -199,8 +182,8 @@ async def _give_up(
 ) -> None:
     """Nothing more can be told now; raises *error*."""
     for part in parts:
-        failed = [_failed(_write(lease, row), error) for row in part]
-        await _write_back(hub, lease, part, failed, done, compares=line.connector.manifest.compare_and_set)
+        lost = [failed(write_of(lease, row), error) for row in part]
+        await _write_back(hub, lease, part, lost, done, compares=line.connector.manifest.compare_and_set)
     raise error
 
 
@@ -234,78 +217,6 @@ async def _settle(
             )
 
 
-def _write(lease: Lease, row: Row) -> StockWrite:
-    wish = (
-        lease.connection_id,
-        row["listing_id"],
-        row["channel_location_id"],
-        row["desired_seq"],
-        row["desired"],
-        row["unseen"],
-        row["unshipped"],
-        # Once a value was confirmed, the same one is another write: a channel does nothing for a key it knows.
-        row["confirmed_at"],
-    )
-    digest = hashlib.sha256(repr(wish).encode()).hexdigest()
-    return StockWrite(
-        channel_stock_id=row["channel_stock_id"],
-        channel_location_id=row["channel_location_id"],
-        # What is on its way here already is sold; what is sold and unshipped may be part of the channel's number.
-        desired=Level(row["predicted"], row["unseen"], row["unshipped"]).number(row["desired"]),
-        # Strictly, whatever it may have shown counts as shown: what is missing of that may be sold.
-        predicted=_most(row) if row["strict"] and row["predicted"] is not None else row["predicted"],
-        maybe=None if row["strict"] else row["maybe"],
-        key=f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}",
-    )
-
-
-def _most(row: Row) -> int:
-    """What it may have shown before this call."""
-    known: int = row["predicted"] or 0
-    if not row["strict"]:
-        return known
-    return most_shown(known, None if row["answered"] else row["maybe"], row["late"])
-
-
-def _guessed(row: Row, result: StockWritten, *, compares: bool) -> dict[str, int]:
-    """What of a written level is only guessed: see `core.store.levels.confirm`."""
-    most = _most(row)
-    read = most - result.unseen  # at the most; where nothing is missing, it may have shown more
-    doubted = row["strict"] and (row["late"] is not None or not (row["maybe"] is None or row["answered"]))
-    return {
-        "assumed": result.unseen if doubted else 0,
-        "counted": max(0, most - max(row["predicted"] or 0, read)),
-        "unsure": _unsure(row, read) if result.written != read and not compares else 0,
-    }
-
-
-def _unsure(row: Row, shown: int) -> int:
-    """Units of those *shown* that may be sold while a write which does not compare is under way."""
-    return min(BLIND, max(0, shown - int(row["unshipped"])))
-
-
-def _failed(write: StockWrite, error: ChannelError) -> StockWritten:
-    return StockWritten(
-        channel_stock_id=write.channel_stock_id,
-        channel_location_id=write.channel_location_id,
-        error=error.code,
-        message=error.message,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What became of one batch: rows for `core.store.levels`. *freed* are variants of which a strict listing has given
-    units up.
-    """
-
-    lease: Lease
-    confirmed: Sequence[Mapping[str, Any]]
-    refused: Sequence[Mapping[str, Any]]
-    attempts: Sequence[Mapping[str, Any]]
-    freed: frozenset[tuple[int, int]]
-
-
 async def _write_back(
     hub: Hub,
     lease: Lease,
@@ -315,7 +226,7 @@ async def _write_back(
     *,
     compares: bool,
 ) -> None:
-    outcome = _outcome(lease, rows, written, hub.clock(), compares=compares)
+    outcome = outcome_of(lease, rows, written, hub.clock(), compares=compares)
     done.next_at = await hub.together(_store).ask(outcome)
     await reach("push.stored")
     if outcome.freed:
@@ -328,7 +239,7 @@ async def _write_back(
 
 
 @again
-async def _store(hub: Hub, outcomes: Sequence[_Outcome]) -> list[datetime | Exception | None]:
+async def _store(hub: Hub, outcomes: Sequence[Outcome]) -> list[datetime | Exception | None]:
     """Write down what became of batches: when each connection's next level may be tried, `LostLease` where it is not ours
     any more; of that nothing is written.
     """
@@ -355,80 +266,6 @@ def _in_order(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """As levels are locked."""
     names = ("merchant_id", "connection_id", "listing_id", "channel_location_id")
     return sorted(rows, key=lambda row: tuple(row[name] for name in names))
-
-
-def _outcome(
-    lease: Lease,
-    rows: Sequence[Row],
-    written: Sequence[StockWritten],
-    now: datetime,
-    *,
-    compares: bool,
-) -> _Outcome:
-    confirmed, refused, attempts = [], [], []
-    for row, result in zip(rows, written, strict=True):
-        code = ErrorCode(result.error) if result.error else None
-        sure = code in _SURE
-        attempts.append(
-            {
-                **_key(row),
-                "epoch": lease.epoch,
-                "outcome": _word(code, sure=sure),
-                "written": result.written,
-                "message": result.message[:300],
-            }
-        )
-        if result.written is not None:
-            confirmed.append(
-                {
-                    **dict(row),
-                    "written": result.written,
-                    "unseen": row["unseen"] + result.unseen,
-                    "fresh": result.unseen,
-                    "compares": compares,
-                    **_guessed(row, result, compares=compares),
-                }
-            )
-        if code is not None:
-            refused.append(
-                {
-                    **_key(row),
-                    "sure": sure,
-                    "maybe": row["maybe"] if result.written is None else None,
-                    "parked": code in _OF_ITEMS,
-                    "desired_seq": row["desired_seq"],
-                    "unsure": 0 if compares or sure else _unsure(row, _most(row)),
-                    "message": f"{code}: {result.message}"[:300],
-                    "next_at": now + _pause(code, result),
-                }
-            )
-    # Units that a strict listing has given up are for others now.
-    freed = frozenset(
-        (lease.merchant_id, row["variant_id"])
-        for row in confirmed
-        if row["strict"] and row["possible"] > row["written"] + row["unseen"] - row["unshipped"]
-    )
-    return _Outcome(lease, confirmed, refused, attempts, freed)
-
-
-def _key(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in ("merchant_id", "connection_id", "listing_id", "channel_location_id")}
-
-
-def _word(code: ErrorCode | None, *, sure: bool) -> str:
-    if code is None:
-        return "ok"
-    if code in (ErrorCode.RATE_LIMITED, ErrorCode.PAUSED):
-        return "throttled"
-    return "rejected" if sure else "unknown"
-
-
-def _pause(code: ErrorCode, result: StockWritten) -> timedelta:
-    """One bad listing waits by itself; it never holds up the others."""
-    error = ChannelError(code, result.message)
-    if error.recovery is Recovery.ASK:
-        return timedelta(hours=1)
-    return pause_after(error, 0)
 
 
 async def next_push(hub: Hub, _lease: Lease, result: Pushed) -> datetime:

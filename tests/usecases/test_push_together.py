@@ -23,9 +23,14 @@ class Street:
 
     def __init__(self) -> None:
         self.one, self.two = (Shop({ITEMS[MUG]: 100, ITEMS[TEA]: 0}) for _ in range(2))
+        self.one_answers = asyncio.Event()
+        self.one_answers.set()
 
     async def __call__(self, method: str, url: str, *rest: Any) -> Any:
-        return await (self.one if "mia-one" in url.lower() else self.two)(method, url, *rest)
+        if "mia-one" not in url.lower():
+            return await self.two(method, url, *rest)
+        await self.one_answers.wait()
+        return await self.one(method, url, *rest)
 
 
 @pytest.fixture
@@ -160,20 +165,13 @@ async def test_a_connection_that_cannot_be_opened_stands_in_nobodys_way(rig: Rig
 
 
 async def test_what_one_answered_is_written_while_another_is_still_asked(rig: Rig, street: Street) -> None:
-    written = asyncio.Event()
-
-    async def slow(method: str, url: str, *rest: Any) -> Any:
-        if "one" in url:
-            await written.wait()
-        return await street(method, url, *rest)
-
-    rig.hub.send = slow
+    street.one_answers.clear()
     pushing = asyncio.create_task(rig.push())
     async with asyncio.timeout(5):
         while await told(rig, rig.second) != (90, False):
             await asyncio.sleep(0.01)
     still = await told(rig, rig.first)
-    written.set()
+    street.one_answers.set()
     await pushing
 
     assert still == (100, True)
@@ -181,14 +179,7 @@ async def test_what_one_answered_is_written_while_another_is_still_asked(rig: Ri
 
 
 async def test_a_worker_goes_on_while_a_shop_does_not_answer(rig: Rig, street: Street) -> None:
-    answers = asyncio.Event()
-
-    async def silent(method: str, url: str, *rest: Any) -> Any:
-        if "one" in url:
-            await answers.wait()
-        return await street(method, url, *rest)
-
-    rig.hub.send = silent
+    street.one_answers.clear()
     worker = Worker(rig.hub)
     async with asyncio.timeout(5):
         await worker.spell("push")
@@ -197,7 +188,7 @@ async def test_a_worker_goes_on_while_a_shop_does_not_answer(rig: Rig, street: S
         await relevel(rig.hub)
         await worker.spell("push")
     meanwhile = await told(rig, rig.first), await told(rig, rig.second)
-    answers.set()
+    street.one_answers.set()
     await rig.hub.settled()
 
     assert meanwhile == ((100, True), (80, False))
