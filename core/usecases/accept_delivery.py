@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from core import metrics
 from core.errors import FairwayError
@@ -137,7 +138,8 @@ class Intake:
             return await self._try(batch)
 
     async def _try(self, batch: list[_Waiting]) -> Counter[int]:
-        items = [entry.item for entry in batch]
+        # In one order for all processes, so that none waits for another in a circle: senders repeat themselves, to others.
+        items = sorted((entry.item for entry in batch), key=attrgetter("dedupe_key"))
         # Senders are answered in time even by a database that hangs; the commit itself is never cut off.
         late = self._loop.call_later(PATIENCE_S, self._give_up, batch)
         try:
