@@ -93,13 +93,14 @@ async def rules_about(tx: Connection, merchants: Iterable[int], listings: Sequen
     ]
 
 
-async def listings_said(tx: Connection, merchant_id: int) -> list[int]:
-    """Listings with a rule of their own."""
+async def with_limit(tx: Connection, merchants: Sequence[int]) -> list[int]:
+    """Those of *merchants* that say anywhere how much may be oversold."""
     rows = await tx.fetch(
-        "SELECT listing_id FROM listing_rules WHERE merchant_id = $1 AND listing_id <> 0 ORDER BY 1",
-        merchant_id,
+        """SELECT DISTINCT merchant_id FROM listing_rules
+           WHERE merchant_id = ANY ($1::bigint[]) AND rule ? 'buffer_limit' ORDER BY 1""",
+        merchants,
     )
-    return [row["listing_id"] for row in rows]
+    return [row["merchant_id"] for row in rows]
 
 
 async def tags_of(tx: Connection, variants: Iterable[tuple[int, int]]) -> dict[int, tuple[str, ...]]:

@@ -53,24 +53,24 @@ async def hold_back(hub: Hub, sold: Mapping[int, Collection[int]] | None = None)
     """
     now = hub.clock()
     pools: dict[int, list[Pool]] = {}
-    merchants = sorted(sold or [])
-    if sold is None:
-        async with hub.database.transaction([]) as tx:
-            merchants = await connections.merchant_ids(tx)
-    async with hub.database.transaction(merchants) as tx:
-        for merchant_id in merchants:
-            said = await listing_rules.rules_about(
-                tx, [merchant_id], await listing_rules.listings_said(tx, merchant_id)
+    async with hub.database.transaction(sold or []) as tx:
+        among = list(sold or ())
+        if sold is None:
+            among = await connections.merchant_ids(tx)
+            await declare(tx, among)
+        limited = await listing_rules.with_limit(tx, among)
+        merchants = set(limited)
+        if sold is None:
+            merchants |= {*await lags.with_measured_buffers(tx, among)}  # also whose limit was taken back
+        for merchant_id in limited:
+            variants = (
+                await lags.selling(tx, merchant_id, [], MOST, now)
+                if sold is None
+                else sorted(sold[merchant_id])
             )
-            if any(one.rule.buffer_limit is not None for one in said):
-                variants = (
-                    await lags.selling(tx, merchant_id, [], MOST, now)
-                    if sold is None
-                    else sorted(sold[merchant_id])
-                )
-                found = await pools_of(tx, merchant_id, variants, now)
-                pools[merchant_id] = [pool for pool in found if pool.limit is not None]
-    if sold is not None and not pools:
+            found = await pools_of(tx, merchant_id, variants, now)
+            pools[merchant_id] = [pool for pool in found if pool.limit is not None]
+    if not merchants:
         return 0
     # Arithmetic that may take seconds: the rest of the process goes on meanwhile, and no transaction waits.
     rows = await asyncio.to_thread(_work_out, pools)
@@ -78,7 +78,7 @@ async def hold_back(hub: Hub, sold: Mapping[int, Collection[int]] | None = None)
         await declare(tx, {0, *merchants})
         changed = {
             (merchant_id, variant_id)
-            for merchant_id in merchants
+            for merchant_id in sorted(merchants)
             for variant_id in await lags.put_measured_buffers(
                 tx, merchant_id, rows.get(merchant_id, []), now, None if sold is None else sold[merchant_id]
             )
@@ -101,7 +101,7 @@ async def pools_of(tx: Connection, merchant_id: int, variants: Iterable[int], no
     for one in await level_variants(tx, pairs, now, blind=()):  # how they stand; not what they may sell
         levelled[one.standing.variant_id].append(one)
     models = await lags.lag_models(tx, merchant_id, now)
-    tallies = await lags.tallies_of(tx, merchant_id, wanted)
+    tallies = await lags.tallies_of(tx, pairs)
     shares = await lags.shares_of(tx, merchant_id)
     return [
         _pool(variant_id, levelled[variant_id], models, tallies, shares, now)
@@ -120,10 +120,12 @@ def _pool(
 ) -> Pool:
     by_listing = {one.standing.key[2]: one for one in levelled}
     at = [one.standing.key[1] for one in by_listing.values()]  # the connection of each listing
-    counted = together(tally for (_, sold, _), tally in tallies.items() if sold == variant_id)
+    counted = together(tally for (_, _, sold, _), tally in tallies.items() if sold == variant_id)
     speed = fastest(tally.velocity(now) for tally in counted) if counted else Velocity(0.0)
+    merchant_id = levelled[0].standing.key[0]
     heard = [
-        _orders(tallies, connection_id, variant_id, now) / at.count(connection_id) for connection_id in at
+        _orders(tallies, (merchant_id, connection_id, variant_id), now) / at.count(connection_id)
+        for connection_id in at
     ]
     rare = min(shares.values(), default=1.0)  # what nothing is known of yet
     usual = [shares.get(connection_id, rare) / at.count(connection_id) for connection_id in at]
@@ -155,11 +157,9 @@ def _pool(
     )
 
 
-def _orders(
-    tallies: Mapping[lags.TallyKey, Tally], connection_id: int, variant_id: int, now: datetime
-) -> float:
-    """Orders of a variant heard of at a connection, those of days ago counting less."""
-    tally = tallies.get((connection_id, variant_id, HALF_LIVES[-1]))
+def _orders(tallies: Mapping[lags.TallyKey, Tally], where: tuple[int, int, int], now: datetime) -> float:
+    """Orders of a (merchant, connection, variant) heard of, those of days ago counting less."""
+    tally = tallies.get((*where, HALF_LIVES[-1]))
     return tally.aged(now).orders if tally else 0.0
 
 

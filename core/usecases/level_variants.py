@@ -97,9 +97,8 @@ async def _with_aside(
     if not untold:
         return list(standings)
     tallies: dict[int, list[Tally]] = defaultdict(list)
-    for (_, variant_id, _), tally in (
-        await lags.tallies_of(tx, merchant_id, {standing.variant_id for standing in untold})
-    ).items():
+    pairs = {(merchant_id, standing.variant_id) for standing in untold}
+    for (_, _, variant_id, _), tally in (await lags.tallies_of(tx, pairs)).items():
         tallies[variant_id].append(tally)
     since = await lags.measured_since(tx, merchant_id)
     shares = await lags.shares_of(tx, merchant_id)

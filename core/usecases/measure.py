@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.failpoints import reach
 from core.hub import Hub
 from core.rules.lags import bucket_of
-from core.store import connections, lags
-from core.store.database import Connection, declare
+from core.store import lags
+from core.store.database import Connection, Row, declare
+from core.usecases.follow_sales import next_sales, sellers
 from core.usecases.run_log import recorded
 
 SLICE = 2000  # sales measured in one transaction
@@ -24,45 +26,41 @@ async def measure(hub: Hub) -> bool:
     """
     now = hub.clock()
     more = False
-    async with recorded(hub, "measure", [], now) as (tx, about):
-        merchants = await connections.merchant_ids(tx)
-        await declare(tx, {0, *merchants})
-        measured = 0
-        for merchant_id in merchants:
-            done = await _measure_one(tx, merchant_id, now)
-            measured, more = measured + done, more or done == SLICE
-        if measured:
-            about.counts = {"sales": measured}
-        await reach("measure.storing")
-    await reach("measure.stored")
+    for merchants in await sellers(hub, "entry_id"):
+        async with recorded(hub, "measure", [], now) as (tx, about):
+            await declare(tx, {0, *merchants})
+            found = await next_sales(tx, "entry_id", merchants, now, SETTLED, SLICE)
+            if found.sales:
+                await _measure(tx, found.sales, now)
+                about.counts = {"sales": len(found.sales)}
+            await lags.move_progress(tx, "entry_id", found.until)
+            await reach("measure.storing")
+        await reach("measure.stored")
+        more = more or found.more
     return more
 
 
-async def _measure_one(tx: Connection, merchant_id: int, now: datetime) -> int:
-    progress = await lags.lock_progress(tx, merchant_id, now)
-    if progress is None:
-        return 0
-    sales = await lags.sales_after(tx, merchant_id, progress["entry_id"], now - SETTLED, SLICE)
-    if not sales:
-        return 0
-    counts: Counter[tuple[int, str, datetime, int]] = Counter()
+async def _measure(tx: Connection, sales: Sequence[Row], now: datetime) -> None:
+    counts: Counter[lags.LagKey] = Counter()
     # Most of a slice was known at one instant and much of it placed at one: it is looked at once.
-    heard = Counter((sale["connection_id"], sale["known_at"], sale["placed_at"]) for sale in sales)
-    for (connection_id, known_at, placed_at), orders in heard.items():
+    heard = Counter(
+        (sale["merchant_id"], sale["connection_id"], sale["known_at"], sale["placed_at"]) for sale in sales
+    )
+    for (merchant_id, connection_id, known_at, placed_at), orders in heard.items():
         came = known_at - placed_at if placed_at else None
         if came is not None and came <= LONGEST:
-            counts[connection_id, "news", _hour(known_at), bucket_of(came.total_seconds())] += orders
-    for row in await lags.told_after(tx, merchant_id, sales, LONGEST):
+            bucket = bucket_of(came.total_seconds())
+            counts[merchant_id, connection_id, "news", _hour(known_at), bucket] += orders
+    for row in await lags.told_after(tx, sales, LONGEST):
         # Where nothing was told and nothing is to be, there was nothing to say; else it takes that long at least.
         told_at = row["told_at"] or (now if row["pending"] else None)
         if told_at is not None:
             took = min(LONGEST, told_at - row["known_at"]).total_seconds()
-            counts[row["connection_id"], "publish", _hour(row["known_at"]), bucket_of(took)] += row["sales"]
+            where = row["merchant_id"], row["connection_id"]
+            counts[*where, "publish", _hour(row["known_at"]), bucket_of(took)] += row["sales"]
     if counts:
-        await lags.add_lags(tx, merchant_id, counts)
-    await lags.forget_lags(tx, merchant_id, now)
-    await lags.move_progress(tx, merchant_id, sales[-1]["entry_id"])
-    return len(sales)
+        await lags.add_lags(tx, counts)
+    await lags.forget_lags(tx, {sale["merchant_id"] for sale in sales}, now)
 
 
 def _hour(at: datetime) -> datetime:

@@ -10,6 +10,22 @@ import pytest
 from incidents_rig import IncidentRig, with_bazaar
 from usecase_rig import Rig
 
+from core.store import database
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that is sent."""
+    found: list[str] = []
+    prepare = database._prepare
+
+    async def listening(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        await prepare(connection)
+        connection.add_query_logger(lambda said: found.append(said.query))
+
+    monkeypatch.setattr(database, "_prepare", listening)
+    return found
+
 
 @pytest.fixture
 async def rig(fresh: str, make_hub: Callable[..., Any], clock: Any) -> AsyncIterator[Rig]:

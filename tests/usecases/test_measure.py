@@ -150,8 +150,8 @@ async def test_velocity_is_what_was_sold_at_each_shop(rig: Rig) -> None:
     await tally_sales(rig.hub)
 
     async with rig.hub.database.transaction([rig.merchant_id]) as tx:
-        tallies = await lags.tallies_of(tx, rig.merchant_id, [await variant(rig)])
-    assert {key[0] for key in tallies} == {rig.second}
+        tallies = await lags.tallies_of(tx, [(rig.merchant_id, await variant(rig))])
+    assert {key[1] for key in tallies} == {rig.second}
     speed = fastest(tally.velocity(rig.clock()) for tally in tallies.values())
     assert speed.units_per_hour == pytest.approx(20 / (13 / 60), rel=0.15)
     assert speed.dispersion == pytest.approx(2)
@@ -166,7 +166,7 @@ async def test_a_burst_counts_seconds_after_its_orders_are_known(rig: Rig) -> No
     assert await tally_sales(rig.hub) == {rig.merchant_id: {await variant(rig)}}
 
     async with rig.hub.database.transaction([rig.merchant_id]) as tx:
-        tallies = await lags.tallies_of(tx, rig.merchant_id, [await variant(rig)])
+        tallies = await lags.tallies_of(tx, [(rig.merchant_id, await variant(rig))])
     burst, *longer = (tally.velocity(rig.clock()).units_per_hour for tally in together(tallies.values()))
     assert burst > max(longer)
 

@@ -12,7 +12,6 @@ import pytest
 from usecase_rig import ITEMS, MUG, TEA, Rig, Shop
 
 from core.flow import decode
-from core.store import database
 from core.usecases.lease import NEVER
 from core.usecases.relevel import relevel
 from jobs.work import Worker
@@ -36,20 +35,6 @@ class Street:
 @pytest.fixture
 def street() -> Street:
     return Street()
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that is sent."""
-    found: list[str] = []
-    prepare = database._prepare
-
-    async def listening(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        await prepare(connection)
-        connection.add_query_logger(lambda said: found.append(said.query))
-
-    monkeypatch.setattr(database, "_prepare", listening)
-    return found
 
 
 @pytest.fixture
