@@ -17,6 +17,7 @@ from core.failpoints import visitors
 from core.store import chaos_books, schedule
 
 CARRIERS = ("UPS", "USPS")
+WORKERS = ("worker 1", "worker 2")
 START_S = 20.0  # what a worker may take to end, to start and to look for everything
 
 
@@ -77,16 +78,27 @@ async def certify(stand: Stand) -> None:
 
 async def start(stand: Stand) -> None:
     """Workers start, and look at once for what otherwise is done now and then."""
-    for name in ("worker 1", "worker 2"):
-        came, until = len(visitors(stand.board)), time.monotonic() + START_S
-        stand.processes[name].send(signal.SIGTERM)
-        while len(visitors(stand.board)) == came and time.monotonic() < until:
-            await asyncio.sleep(0.02)
+    for name in WORKERS:
+        await _restart(stand, name)
+
+
+async def follow(stand: Stand) -> None:
+    """As `start`, each after sales that nobody has counted yet."""
+    for name in WORKERS:
+        await sell_some(stand)
+        await _restart(stand, name)
+
+
+async def _restart(stand: Stand, name: str) -> None:
+    came, until = len(visitors(stand.board)), time.monotonic() + START_S
+    stand.processes[name].send(signal.SIGTERM)
+    while len(visitors(stand.board)) == came and time.monotonic() < until:
+        await asyncio.sleep(0.02)
 
 
 async def succeed(stand: Stand) -> None:
     """Workers are killed, and others take their places."""
-    for name in ("worker 1", "worker 2"):
+    for name in WORKERS:
         came, until = len(visitors(stand.board)), time.monotonic() + START_S
         while len(visitors(stand.board)) == came and time.monotonic() < until:
             stand.processes[name].kill_child()  # again: one that never worked has no successor
@@ -172,6 +184,7 @@ PARTS: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "propose": shelf.propose,
     "resolve": shelf.resolve,
     "start": start,
+    "follow": follow,
     "succeed": succeed,
     "probe": probe,
     "link": link,

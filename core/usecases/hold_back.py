@@ -70,7 +70,7 @@ async def hold_back(hub: Hub, sold: Mapping[int, Collection[int]] | None = None)
             )
             found = await pools_of(tx, merchant_id, variants, now)
             pools[merchant_id] = [pool for pool in found if pool.limit is not None]
-    if not merchants:
+    if sold is not None and not pools:
         return 0
     # Arithmetic that may take seconds: the rest of the process goes on meanwhile, and no transaction waits.
     rows = await asyncio.to_thread(_work_out, pools)
