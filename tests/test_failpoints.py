@@ -183,7 +183,7 @@ def test_nothing_that_cannot_be_armed_is_put_on_a_board(tmp_path: Path) -> None:
 # What opens a transaction in a use case and has no point.
 ONLY_READS = {
     "arrivals", "examine", "examine_work", "explain_listing", "follow_channel", "follow_deliveries", "follow_log",
-    "list_kits", "show_buffers", "show_incident",
+    "follow_sales", "list_kits", "show_buffers", "show_incident",
 }  # fmt: skip
 # One word of a person in one transaction: it is said or not, and who got no answer says it again.
 SAID_AGAIN = {"accept_oversold", "arrange_locations", "change_words", "decide_waves", "set_rules"}
