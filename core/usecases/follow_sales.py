@@ -45,18 +45,16 @@ async def next_sales(
     progress = await lags.lock_progress(tx, merchants, now)
     after = {merchant_id: row[passed] for merchant_id, row in progress.items()}
     each = max(1, limit // max(1, len(after)))
-    # Before the sales: what is known between the two is passed another time.
     last = await lags.last_entries(tx, after, now - settled)
     sales = await lags.sales_after(tx, after, now - settled, each)
     counts = Counter(sale["merchant_id"] for sale in sales)
-    whole = {merchant_id for merchant_id, count in counts.items() if count == each}
+    # Sales are in the order of their ledgers: the last one of each stays. It may be newer than what was the last entry.
+    newest = {sale["merchant_id"]: sale["entry_id"] for sale in sales}
     until = {
-        merchant_id: max(entry_id, last.get(merchant_id, 0))
+        merchant_id: newest[merchant_id]
+        if counts[merchant_id] == each
+        else max(entry_id, last.get(merchant_id, 0), newest.get(merchant_id, 0))
         for merchant_id, entry_id in after.items()
-        if merchant_id not in whole
     }
-    # Sales are in the order of their ledgers: the last one of each stays.
-    until |= {sale["merchant_id"]: sale["entry_id"] for sale in sales if sale["merchant_id"] in whole}
-    return Sales(
-        sales, until, {merchant_id: row["since"] for merchant_id, row in progress.items()}, bool(whole)
-    )
+    since = {merchant_id: row["since"] for merchant_id, row in progress.items()}
+    return Sales(sales, until, since, more=each in counts.values())

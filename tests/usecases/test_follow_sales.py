@@ -11,6 +11,7 @@ import pytest
 from usecase_rig import ITEMS, MUG, Rig, Shop
 
 from core.hub import Hub
+from core.store import lags
 from core.store.database import declare
 from core.usecases import measure as measuring
 from core.usecases import tally_sales as tallying
@@ -127,6 +128,25 @@ async def test_a_slice_has_room_for_everybody_and_what_is_left_comes_next(
         pass
     assert [await measured(rig) for rig in street] == [3, 1, 2]
     assert [await counted(rig) for rig in street] == [3, 1, 2]
+
+
+async def test_a_sale_that_becomes_known_while_others_are_looked_for_counts_once(
+    street: list[Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def before_it(*_: object) -> dict[int, int]:
+        return {}
+
+    await sell(street[0], 1)
+    later(street[0])
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(lags, "last_entries", before_it)
+        await tally_sales(street[0].hub)
+        await measure(street[0].hub)
+    await tally_sales(street[0].hub)
+    await measure(street[0].hub)
+
+    assert (await counted(street[0]), await measured(street[0])) == (1, 1)
 
 
 async def test_what_somebody_else_is_at_is_left_to_him_and_the_others_are_not(street: list[Rig]) -> None:
