@@ -132,6 +132,8 @@ class PlainRig:
         worker = Worker(self.hub)
         for _ in range(looks):
             await worker.look()
+            # On a busy machine a run may be a slow one, and the clock goes on only when it is over.
+            await self.hub.settled()
 
     async def rest(self, minutes: int = 20) -> None:
         """Time passes, nothing more happens at the marketplaces, and nothing is lost any more."""
