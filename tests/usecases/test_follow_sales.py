@@ -12,7 +12,6 @@ from usecase_rig import ITEMS, MUG, Rig, Shop
 
 from core.hub import Hub
 from core.store import lags
-from core.store.database import declare
 from core.usecases import measure as measuring
 from core.usecases import tally_sales as tallying
 from core.usecases.measure import measure
@@ -156,7 +155,6 @@ async def test_what_somebody_else_is_at_is_left_to_him_and_the_others_are_not(st
     later(street[0])
 
     async with hub.database.transaction([street[0].merchant_id]) as tx, asyncio.timeout(5):
-        await declare(tx, [street[0].merchant_id])
         await tx.execute(
             "SELECT FROM measured_until WHERE merchant_id = $1 FOR UPDATE", street[0].merchant_id
         )
